@@ -134,7 +134,7 @@ inline int fib_sequential(int k) {
   return k < 2 ? k : fib_sequential(k - 1) + fib_sequential(k - 2);
 }
 
-inline constexpr int rounds_per_us = 750;  // of the chain in busy(): about a microsecond at 3 GHz
+inline constexpr int rounds_per_us = 1000;  // of the chain in busy(): about a microsecond at 4 GHz
 
 // Work that neither memory nor the runtime takes part in: a chain of dependent multiplications. Every peer does the
 // same number of rounds, so that only the quotient of two runs of one peer matters, not the processor's speed.
