@@ -1,0 +1,18 @@
+// Four workers between two unbuffered channels, one of tasks and one of results.
+#include <functional>
+
+#include "common/boost_fiber.hpp"
+
+namespace {
+
+namespace bf = boost::fibers;
+
+void wg_pool(const bench::args& a) {
+  bf::unbuffered_channel<std::function<long()>> tasks;
+  bf::unbuffered_channel<long> results;
+  bench::fiber_pool_workload(a, tasks, results);
+}
+
+const bench::workload registered{"wg_pool", wg_pool};
+
+}  // namespace
