@@ -134,13 +134,14 @@ inline int fib_sequential(int k) {
   return k < 2 ? k : fib_sequential(k - 1) + fib_sequential(k - 2);
 }
 
-inline constexpr int rounds_per_us = 1000;  // of the chain in busy(): about a microsecond at 4 GHz
+inline constexpr int rounds_per_us = 800;  // of the chain in busy(): about a microsecond at 4 GHz
 
-// Work that neither memory nor the runtime takes part in: a chain of dependent multiplications. Every peer does the
+// Work that neither memory nor the runtime takes part in: a chain of multiplications that no
+// compiler can shorten. Every peer does the
 // same number of rounds, so that only the quotient of two runs of one peer matters, not the processor's speed.
 [[gnu::noinline]] inline std::uint64_t busy(std::uint64_t x, int microseconds) {
   for (int i = 0; i < microseconds * rounds_per_us; ++i) {
-    x = x * 6364136223846793005U + 1442695040888963407U;
+    x = (x ^ (x >> 29)) * 6364136223846793005U + 1442695040888963407U;
   }
   return x;
 }
