@@ -6,7 +6,7 @@ import report
 
 COLOURS = {"runnel": "#d6336c", "go": "#1098ad", "boost_fiber": "#5c940d", "tokio": "#e8590c", "tokio_flume": "#f59f00",
            "tbb": "#5f3dc4", "asio": "#868e96", "xargs": "#495057", "parallel": "#adb5bd"}
-LEFT, RIGHT, TOP, LINE, GAP, WIDTH = 190, 130, 104, 17, 8, 1000
+LEFT, RIGHT, TOP, LINE, GAP, WIDTH = 230, 130, 104, 17, 8, 1000
 LEAST, MOST = 1 / 32, 32  # the ends of the scale; what lies beyond is drawn at the end
 
 
@@ -17,7 +17,7 @@ def x_of(ratio):
 
 def text(x, y, words, anchor="start", size=12, colour="#212529", weight="normal"):
     return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}" '
-            f'font-weight="{weight}">{html.escape(words)}</text>')
+            f'font-weight="{weight}">{html.escape(words, quote=False)}</text>')
 
 
 def dot(x, y, peer, best):
@@ -86,8 +86,10 @@ def svg(data, targets, verdicts, peers):
         by_threads = data["results"][row["name"]]
         height = LINE * len(by_threads)
         reference = row.get("reference", "go")
-        name = row["name"] + ("" if reference == "go" else f" (1 = {peers[reference][0]})")
-        body.append(text(8, y + height / 2 + 4, name, size=12, weight="bold"))
+        body.append(text(8, y + height / 2 + 4, row["name"], size=12, weight="bold"))
+        if reference != "go":
+            words = f"against {peers[reference][0]}"
+            body.append(text(8 + 8 * len(row["name"]), y + height / 2 + 4, words, size=10, colour="#868e96"))
         for k, (threads, found) in enumerate(by_threads.items()):
             body += sub_row(row, threads, found, verdicts[row["name"]][threads], y + LINE * k + LINE / 2)
         y += height + GAP
