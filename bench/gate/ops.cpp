@@ -1,6 +1,11 @@
-// Single operations whose instructions are counted. Usage: bench_gate OPERATION COUNT, or bench_gate --list.
-// One processor, and no operation depends on the clock or on chance, so that two runs execute the same instructions;
-// what a run costs besides (start, end) falls out when the counts of two COUNTs are subtracted.
+// Single operations whose instructions are counted. Usage: bench_gate OPERATION COUNT, or
+// bench_gate --list. One processor, and no operation depends on the clock or on chance, so that two
+// runs execute the same instructions; what a run costs besides (start, end) falls out when the
+// counts of two COUNTs are subtracted.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
@@ -8,11 +13,6 @@
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 #include <runnel/worker_pool.hpp>
-
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <mutex>
 #include <shared_mutex>
 #include <string_view>
 #include <utility>

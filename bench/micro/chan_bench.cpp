@@ -1,11 +1,10 @@
 // Channel operations: by element size, by capacity, by the number of goroutines on one channel.
-#include <runnel/chan.hpp>
-#include <runnel/go.hpp>
-#include <runnel/sync.hpp>
-
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/sync.hpp>
 #include <string>
 #include <thread>
 #include <utility>
@@ -119,7 +118,8 @@ void make_and_drop(benchmark::State& state) {
   }
 }
 
-// A goroutine parked on a receive is readied, runs and parks again: park and ready with the least around them.
+// A goroutine parked on a receive is readied, runs and parks again: park and ready with the least
+// around them.
 void park_and_ready(benchmark::State& state) {
   const runnel::chan<void> ch;
   runnel::wait_group wg;

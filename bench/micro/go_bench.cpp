@@ -1,10 +1,9 @@
 // Starting goroutines and switching between them.
-#include <runnel/go.hpp>
-#include <runnel/sync.hpp>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <runnel/go.hpp>
+#include <runnel/sync.hpp>
 
 #include "counted.hpp"
 

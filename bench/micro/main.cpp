@@ -1,11 +1,11 @@
-// Micro benchmarks of single operations. They run in the main goroutine, one after another; $RUNNEL_MAXPROCS sets the
-// number of processors. Arguments are Google Benchmark's.
+// Micro benchmarks of single operations. They run in the main goroutine, one after another;
+// $RUNNEL_MAXPROCS sets the number of processors. Arguments are Google Benchmark's.
 #include <benchmark/benchmark.h>
-#include <runnel/go.hpp>
 
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <runnel/go.hpp>
 
 #include "counted.hpp"
 
@@ -14,7 +14,8 @@ namespace {
 std::atomic<std::uint64_t> made = 0;
 
 void* counted_allocation(std::size_t size) {
-  made.fetch_add(1, std::memory_order_relaxed);  // relaxed: a statistic, read when the goroutines rest
+  made.fetch_add(1,
+                 std::memory_order_relaxed);  // relaxed: a statistic, read when the goroutines rest
   if (void* p = std::malloc(size)) return p;
   throw std::bad_alloc();
 }

@@ -1,10 +1,10 @@
-// Select, by the number of cases: one ready, none ready with `otherwise`, and parked until a value comes.
+// Select, by the number of cases: one ready, none ready with `otherwise`, and parked until a value
+// comes.
+#include <cstddef>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
 #include <runnel/sync.hpp>
-
-#include <cstddef>
 #include <span>
 #include <vector>
 

@@ -1,8 +1,7 @@
 // Locks and the like, uncontended and with so many goroutines.
+#include <mutex>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
-
-#include <mutex>
 #include <shared_mutex>
 
 #include "counted.hpp"

@@ -1,12 +1,11 @@
 // Timers and timeouts that do not fire, by the number of timers that are armed meanwhile.
+#include <chrono>
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
-
-#include <chrono>
 
 #include "counted.hpp"
 

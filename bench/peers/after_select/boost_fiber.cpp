@@ -1,7 +1,8 @@
-// A receive with a timeout of ten seconds that never comes. There is no select: the receive takes the timeout.
-#include <chrono>
-
+// A receive with a timeout of ten seconds that never comes. There is no select: the receive takes
+// the timeout.
 #include "common/boost_fiber.hpp"
+
+#include <chrono>
 
 namespace {
 

@@ -1,12 +1,12 @@
-// A receive with a timeout of ten seconds that never comes, a new timeout each time. Three ways to say it: a timeout
-// case in a select (after_select), a receive from after() in a select (after_select_chan), recv_for (after_recv_for).
+// A receive with a timeout of ten seconds that never comes, a new timeout each time. Three ways to
+// say it: a timeout case in a select (after_select), a receive from after() in a select
+// (after_select_chan), recv_for (after_recv_for).
+#include <chrono>
+#include <optional>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
 #include <runnel/time.hpp>
-
-#include <chrono>
-#include <optional>
 
 #include "common/bench.hpp"
 

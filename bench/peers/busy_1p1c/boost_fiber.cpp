@@ -1,7 +1,7 @@
 // buf_1p1c with two microseconds of work on each side.
-#include <cstdint>
-
 #include "common/boost_fiber.hpp"
+
+#include <cstdint>
 
 namespace {
 

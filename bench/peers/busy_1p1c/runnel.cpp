@@ -1,8 +1,7 @@
 // buf_1p1c with two microseconds of work on each side.
+#include <cstdint>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
-
-#include <cstdint>
 
 #include "common/bench.hpp"
 

@@ -1,8 +1,8 @@
 // wg_pool with tasks of five microseconds.
+#include "common/boost_fiber.hpp"
+
 #include <cstdint>
 #include <functional>
-
-#include "common/boost_fiber.hpp"
 
 namespace {
 

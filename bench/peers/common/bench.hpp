@@ -1,8 +1,9 @@
 // What the C++ peers share: arguments, clocks, output, checks, and the table of workloads.
 //
-// Each peer is one program. Its workloads stand in one file per workload (bench/peers/WORKLOAD/PEER.cpp), each of which
-// puts itself into the table with a static `workload` object; the peer's main function sets its runtime up and calls
-// the one that was asked for. A workload checks its answer and exits with status 1 when it is wrong.
+// Each peer is one program. Its workloads stand in one file per workload
+// (bench/peers/WORKLOAD/PEER.cpp), each of which puts itself into the table with a static
+// `workload` object; the peer's main function sets its runtime up and calls the one that was asked
+// for. A workload checks its answer and exits with status 1 when it is wrong.
 #pragma once
 #include <sys/resource.h>
 
@@ -61,8 +62,8 @@ class workload {
 
   workload(std::string_view name, function run) { table().emplace_back(name, run); }
 
-  // The function registered under this name. Ends the program with status 3 where there is none: the peer lacks what
-  // the workload needs.
+  // The function registered under this name. Ends the program with status 3 where there is none:
+  // the peer lacks what the workload needs.
   static function find(std::string_view name) {
     for (const auto& [known, run] : table()) {
       if (known == name) return run;
@@ -138,7 +139,8 @@ inline constexpr int rounds_per_us = 800;  // of the chain in busy(): about a mi
 
 // Work that neither memory nor the runtime takes part in: a chain of multiplications that no
 // compiler can shorten. Every peer does the
-// same number of rounds, so that only the quotient of two runs of one peer matters, not the processor's speed.
+// same number of rounds, so that only the quotient of two runs of one peer matters, not the
+// processor's speed.
 [[gnu::noinline]] inline std::uint64_t busy(std::uint64_t x, int microseconds) {
   for (int i = 0; i < microseconds * rounds_per_us; ++i) {
     x = (x ^ (x >> 29)) * 6364136223846793005U + 1442695040888963407U;

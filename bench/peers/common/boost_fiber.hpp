@@ -14,7 +14,8 @@ namespace bench {
 
 namespace bf = boost::fibers;
 
-// Where fibers get their stacks: pooled with one thread (the pool is not synchronised), else one mapping each.
+// Where fibers get their stacks: pooled with one thread (the pool is not synchronised), else one
+// mapping each.
 struct fiber_stacks {
   std::unique_ptr<bf::pooled_fixedsize_stack> pooled;
   bf::fixedsize_stack fixed;
@@ -77,7 +78,8 @@ void fiber_pipe(const args& a, Channel& ch, int producers, int consumers) {
   check(total == n / producers * producers, "items received");
 }
 
-// `make_task(i)` gives the i-th closure, which returns a long; returns the sum of what the n closures returned.
+// `make_task(i)` gives the i-th closure, which returns a long; returns the sum of what the n
+// closures returned.
 template <class Tasks, class Results, class MakeTask>
 long fiber_pool(Tasks& tasks, Results& results, long n, MakeTask make_task) {
   std::vector<bf::fiber> workers;

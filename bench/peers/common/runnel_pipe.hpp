@@ -1,11 +1,10 @@
 // Integers through one channel, from a number of producers to a number of consumers.
 #pragma once
+#include <cstddef>
+#include <numeric>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
-
-#include <cstddef>
-#include <numeric>
 #include <vector>
 
 #include "common/bench.hpp"

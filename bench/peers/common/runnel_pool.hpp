@@ -1,16 +1,16 @@
 // Four workers that take closures from one channel and send their results on another.
 #pragma once
+#include <functional>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
-
-#include <functional>
 
 #include "common/bench.hpp"
 
 namespace bench {
 
-// `make_task(i)` gives the i-th closure, which returns a long; returns the sum of what the n closures returned.
+// `make_task(i)` gives the i-th closure, which returns a long; returns the sum of what the n
+// closures returned.
 template <class MakeTask>
 long runnel_pool(int capacity, long n, MakeTask make_task) {
   const runnel::chan<std::function<long()>> tasks(capacity);

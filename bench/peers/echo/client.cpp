@@ -1,6 +1,7 @@
-// The load client of the echo workload: one thread, epoll, so many connections, each with one message under way.
-// Usage: echo_client [--port P] [--conns C] [--size BYTES] [--seconds S] [--warmup S]
-// Connects to 127.0.0.1 only. Prints requests per second, and the median and 99th percentile of the latency.
+// The load client of the echo workload: one thread, epoll, so many connections, each with one
+// message under way. Usage: echo_client [--port P] [--conns C] [--size BYTES] [--seconds S]
+// [--warmup S] Connects to 127.0.0.1 only. Prints requests per second, and the median and 99th
+// percentile of the latency.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 pub async fn run(a: &Args) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let l = tokio::net::TcpListener::bind(("127.0.0.1", a.port)).await.unwrap();
+    let l = tokio::net::TcpListener::bind(("127.0.0.1", a.port))
+        .await
+        .unwrap();
     tokio::spawn(async {
         tokio::time::sleep(Duration::from_secs(60)).await; // bounded
         std::process::exit(0);

@@ -1,5 +1,5 @@
-// Fork and join without a cut-off: every call that recurses starts a fiber for one half, joined (fib) or answering
-// through a channel (fib_chan).
+// Fork and join without a cut-off: every call that recurses starts a fiber for one half, joined
+// (fib) or answering through a channel (fib_chan).
 #include "common/boost_fiber.hpp"
 
 namespace {

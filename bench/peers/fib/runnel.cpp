@@ -1,5 +1,5 @@
-// Fork and join without a cut-off: every call that recurses starts a goroutine for one half. The halves are joined by a
-// wait group (fib) or by a channel of capacity 1 (fib_chan).
+// Fork and join without a cut-off: every call that recurses starts a goroutine for one half. The
+// halves are joined by a wait group (fib) or by a channel of capacity 1 (fib_chan).
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>

@@ -24,5 +24,9 @@ fn fib_task(k: usize) -> Pin<Box<dyn Future<Output = usize> + Send>> {
 }
 
 fn fib_seq(k: usize) -> usize {
-    if k < 2 { k } else { fib_seq(k - 1) + fib_seq(k - 2) }
+    if k < 2 {
+        k
+    } else {
+        fib_seq(k - 1) + fib_seq(k - 2)
+    }
 }

@@ -1,8 +1,8 @@
 // Eight fibers on one mutex.
+#include "common/boost_fiber.hpp"
+
 #include <mutex>
 #include <vector>
-
-#include "common/boost_fiber.hpp"
 
 namespace {
 

@@ -1,7 +1,6 @@
 // Eight goroutines on one mutex.
-#include <runnel/sync.hpp>
-
 #include <mutex>
+#include <runnel/sync.hpp>
 
 #include "common/bench.hpp"
 

@@ -1,7 +1,7 @@
 // Lock and unlock, nobody else there.
-#include <mutex>
-
 #include "common/boost_fiber.hpp"
+
+#include <mutex>
 
 namespace {
 

@@ -1,7 +1,6 @@
 // Lock and unlock, nobody else there.
-#include <runnel/sync.hpp>
-
 #include <mutex>
+#include <runnel/sync.hpp>
 
 #include "common/bench.hpp"
 

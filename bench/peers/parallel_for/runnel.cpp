@@ -1,9 +1,9 @@
-// parallel_for over cheap elements: one multiplication and one addition each; the best of ten passes.
-#include <runnel/patterns.hpp>
-
+// parallel_for over cheap elements: one multiplication and one addition each; the best of ten
+// passes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <runnel/patterns.hpp>
 #include <vector>
 
 #include "common/bench.hpp"

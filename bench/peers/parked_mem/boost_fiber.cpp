@@ -1,8 +1,8 @@
 // Fibers parked on a receive: resident memory of each.
+#include "common/boost_fiber.hpp"
+
 #include <chrono>
 #include <cstdlib>
-
-#include "common/boost_fiber.hpp"
 
 namespace {
 

@@ -1,10 +1,9 @@
 // Goroutines parked on a receive: resident memory of each.
+#include <chrono>
+#include <cstdlib>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/time.hpp>
-
-#include <chrono>
-#include <cstdlib>
 
 #include "common/bench.hpp"
 

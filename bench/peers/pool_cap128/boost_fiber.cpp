@@ -1,7 +1,7 @@
 // Four workers between two channels of capacity 128, one of tasks and one of results.
-#include <functional>
-
 #include "common/boost_fiber.hpp"
+
+#include <functional>
 
 namespace {
 

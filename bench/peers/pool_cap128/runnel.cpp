@@ -3,7 +3,7 @@
 
 namespace {
 
-const bench::workload registered{
-    "pool_cap128", [](const bench::args& a) { bench::runnel_pool_workload(a, 128); }};
+const bench::workload registered{"pool_cap128",
+                                 [](const bench::args& a) { bench::runnel_pool_workload(a, 128); }};
 
 }  // namespace

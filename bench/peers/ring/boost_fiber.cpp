@@ -1,8 +1,8 @@
 // 503 fibers in a ring of unbuffered channels; a token makes n hops.
+#include "common/boost_fiber.hpp"
+
 #include <cstddef>
 #include <vector>
-
-#include "common/boost_fiber.hpp"
 
 namespace {
 

@@ -1,9 +1,8 @@
 // 503 goroutines in a ring of unbuffered channels; a token makes n hops.
-#include <runnel/chan.hpp>
-#include <runnel/go.hpp>
-
 #include <array>
 #include <cstddef>
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
 
 #include "common/bench.hpp"
 

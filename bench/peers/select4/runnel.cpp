@@ -1,10 +1,9 @@
 // Four producers, each on an unbuffered channel of its own; one consumer selects over the four.
+#include <array>
+#include <optional>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
-
-#include <array>
-#include <optional>
 
 #include "common/bench.hpp"
 

@@ -51,8 +51,12 @@ pub async fn run(a: &Args) {
         tokio::spawn(async move {
             let mut sum = 0usize;
             let mut it = rs.into_iter();
-            let (mut r0, mut r1, mut r2, mut r3) =
-                (it.next().unwrap(), it.next().unwrap(), it.next().unwrap(), it.next().unwrap());
+            let (mut r0, mut r1, mut r2, mut r3) = (
+                it.next().unwrap(),
+                it.next().unwrap(),
+                it.next().unwrap(),
+                it.next().unwrap(),
+            );
             for _ in 0..n {
                 tokio::select! {
                     v = r0.recv() => sum += v.unwrap(),

@@ -1,8 +1,8 @@
-// A receive that does not block, on an empty channel: as a select with `otherwise`, and as try_recv.
+// A receive that does not block, on an empty channel: as a select with `otherwise`, and as
+// try_recv.
+#include <optional>
 #include <runnel/chan.hpp>
 #include <runnel/select.hpp>
-
-#include <optional>
 
 #include "common/bench.hpp"
 

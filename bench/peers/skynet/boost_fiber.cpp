@@ -1,7 +1,7 @@
 // A tree of fibers, ten below each, with n leaves; the sums come back over channels.
-#include <vector>
-
 #include "common/boost_fiber.hpp"
+
+#include <vector>
 
 namespace {
 

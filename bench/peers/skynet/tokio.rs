@@ -21,7 +21,11 @@ pub async fn run(a: &Args) {
     assert_eq!(sum, n * (n - 1) / 2);
 }
 
-fn skynode(c: mpsc::Sender<usize>, num: usize, size: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn skynode(
+    c: mpsc::Sender<usize>,
+    num: usize,
+    size: usize,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         if size == 1 {
             c.send(num).await.unwrap();
@@ -40,7 +44,11 @@ fn skynode(c: mpsc::Sender<usize>, num: usize, size: usize) -> Pin<Box<dyn Futur
     })
 }
 
-fn skynode_flume(c: flume::Sender<usize>, num: usize, size: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn skynode_flume(
+    c: flume::Sender<usize>,
+    num: usize,
+    size: usize,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         if size == 1 {
             c.send_async(num).await.unwrap();

@@ -1,7 +1,7 @@
 // Many fibers that each sleep three times for 1 to 500 ms: CPU time, and how long it takes.
-#include <cstdint>
-
 #include "common/boost_fiber.hpp"
+
+#include <cstdint>
 
 namespace {
 

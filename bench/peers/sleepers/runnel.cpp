@@ -1,9 +1,9 @@
-// Many goroutines that each sleep three times for 1 to 500 ms: what that costs in CPU time, and how long it takes.
+// Many goroutines that each sleep three times for 1 to 500 ms: what that costs in CPU time, and how
+// long it takes.
+#include <cstdint>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
-
-#include <cstdint>
 
 #include "common/bench.hpp"
 

@@ -11,7 +11,9 @@ pub async fn run(a: &Args) {
         tokio::spawn(async move {
             let mut r = (i as u64).wrapping_mul(2654435761).wrapping_add(12345);
             for _ in 0..3 {
-                r = r.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                r = r
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
                 tokio::time::sleep(Duration::from_millis(1 + (r >> 33) % 500)).await;
             }
             w.done();

@@ -1,7 +1,7 @@
 // Fibers that do nothing, started in batches of 1000 and waited for.
-#include <memory>
-
 #include "common/boost_fiber.hpp"
+
+#include <memory>
 
 namespace {
 

@@ -1,4 +1,5 @@
-// Make a timer ten seconds ahead, wait for it asynchronously and cancel it; cancelled handlers run in batches of 1000.
+// Make a timer ten seconds ahead, wait for it asynchronously and cancel it; cancelled handlers run
+// in batches of 1000.
 #include <boost/asio.hpp>
 #include <chrono>
 

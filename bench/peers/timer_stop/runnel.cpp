@@ -1,7 +1,6 @@
 // Make a timer ten seconds ahead and stop it.
-#include <runnel/time.hpp>
-
 #include <chrono>
+#include <runnel/time.hpp>
 
 #include "common/bench.hpp"
 

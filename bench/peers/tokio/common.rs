@@ -15,14 +15,26 @@ pub struct Args {
 
 impl Args {
     pub fn count(&self, def: usize) -> usize {
-        if self.n > 0 { self.n } else { def }
+        if self.n > 0 {
+            self.n
+        } else {
+            def
+        }
     }
     pub fn emit(&self, name: &str, value: f64, unit: &str) {
-        let value = if value >= 100.0 { format!("{:.1}", value) } else { format!("{:.4}", value) };
+        let value = if value >= 100.0 {
+            format!("{:.1}", value)
+        } else {
+            format!("{:.4}", value)
+        };
         println!("{}\t{}\t{}\t{}", name, self.threads, value, unit);
     }
     pub fn per_op(&self, t0: Instant, ops: usize) {
-        self.emit(&self.workload, t0.elapsed().as_nanos() as f64 / ops as f64, "ns");
+        self.emit(
+            &self.workload,
+            t0.elapsed().as_nanos() as f64 / ops as f64,
+            "ns",
+        );
     }
 }
 
@@ -64,7 +76,9 @@ const ROUNDS_PER_US: usize = 800; // of the chain in busy: about a microsecond a
 #[inline(never)]
 pub fn busy(mut x: u64, microseconds: usize) -> u64 {
     for _ in 0..microseconds * ROUNDS_PER_US {
-        x = (x ^ (x >> 29)).wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        x = (x ^ (x >> 29))
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
     }
     x
 }

@@ -94,7 +94,13 @@ fn main() {
         eprintln!("usage: peer_tokio WORKLOAD [--threads N] [--n N] [--port P] [--opt X]");
         std::process::exit(2);
     }
-    let mut a = Args { workload: v[1].clone(), threads: 1, n: 0, port: 7000, opt: String::new() };
+    let mut a = Args {
+        workload: v[1].clone(),
+        threads: 1,
+        n: 0,
+        port: 7000,
+        opt: String::new(),
+    };
     for kv in v[2..].chunks(2) {
         match kv[0].as_str() {
             "--threads" => a.threads = kv[1].parse().unwrap(),
@@ -105,9 +111,16 @@ fn main() {
         }
     }
     let rt = if a.threads == 1 {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
     } else {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(a.threads).enable_all().build().unwrap()
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(a.threads)
+            .enable_all()
+            .build()
+            .unwrap()
     };
     rt.block_on(async move { tokio::spawn(run(a)).await.unwrap() });
     std::process::exit(0);

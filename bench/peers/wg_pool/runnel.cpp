@@ -3,7 +3,7 @@
 
 namespace {
 
-const bench::workload registered{
-    "wg_pool", [](const bench::args& a) { bench::runnel_pool_workload(a, 0); }};
+const bench::workload registered{"wg_pool",
+                                 [](const bench::args& a) { bench::runnel_pool_workload(a, 0); }};
 
 }  // namespace

@@ -1,7 +1,6 @@
 // The library's own pool: four workers, a queue of 128.
-#include <runnel/worker_pool.hpp>
-
 #include <atomic>
+#include <runnel/worker_pool.hpp>
 
 #include "common/bench.hpp"
 
