@@ -1,0 +1,110 @@
+// group: goroutines that belong together, end together and fail together, as
+// golang.org/x/sync/errgroup.
+#pragma once
+#include <concepts>
+#include <runnel/context.hpp>
+#include <runnel/detail/park.hpp>
+#include <runnel/error.hpp>
+#include <runnel/go.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace runnel {
+
+namespace detail {
+
+/// A function that may be handed to a group or a pool: f() or f(const context&), returning void,
+/// error or std::error_code.
+template <class F>
+concept context_task = error_function<F, const context&> || error_function<F>;
+
+/// Calls it, and gives what it returned or threw.
+template <context_task F>
+error run_task(F& f, const context& ctx) {
+  if constexpr (error_function<F, const context&>) {
+    return call_to_error(f, ctx);
+  } else {
+    return call_to_error(f);
+  }
+}
+
+}  // namespace detail
+
+/// A set of goroutines that share a context. The first one that fails cancels it; wait() gives that
+/// error. The destructor cancels and waits: no goroutine outlives its group.
+///
+/// Functions may be f() or f(const context&) and may return void, error or std::error_code; what
+/// one throws is an error like one returned. All members may be called from many goroutines and
+/// threads at once.
+class group {
+ public:
+  group() : group(background()) {}
+  explicit group(const context& parent);
+  group(const group&) = delete;
+  group& operator=(const group&) = delete;
+  ~group();
+
+  /// At most `n` goroutines at once; negative: any number (the default); 0: none can be started any
+  /// more. Throws std::logic_error while goroutines of the group are active.
+  void set_limit(int n);
+
+  /// Runs `f` in a goroutine of the group; blocks while the limit is reached.
+  template <class F>
+  requires detail::context_task<std::decay_t<F>>
+  void go(F&& f) {
+    enter();
+    start(std::forward<F>(f));
+  }
+
+  /// The same, but false, and nothing is started, where go() would block.
+  template <class F>
+  requires detail::context_task<std::decay_t<F>>
+  bool try_go(F&& f) {
+    if (!try_enter()) return false;
+    start(std::forward<F>(f));
+    return true;
+  }
+
+  /// Blocks until all goroutines of the group have ended, then cancels its context. The first
+  /// error, also when called again.
+  error wait();
+
+  /// The group's context: done when a goroutine fails (with that error as its cause), when wait()
+  /// returns or when the parent is done.
+  context ctx() const { return ctx_; }
+
+ private:
+  void enter();
+  bool try_enter();
+  void leave(error e) noexcept;
+  void wait_all();
+
+  template <class F>
+  void start(F&& f) {
+    try {
+      runnel::go([this, f = std::decay_t<F>(std::forward<F>(f))]() mutable {
+        // The function goes away before its place does: it may refer to what lives as long as the
+        // group.
+        error e = [&] {
+          std::decay_t<F> own(std::move(f));
+          return detail::run_task(own, ctx_);
+        }();
+        leave(std::move(e));
+      });
+    } catch (...) {
+      leave({});
+      throw;
+    }
+  }
+
+  context ctx_;
+  cancel_function cancel_;
+  detail::spinlock mu_;
+  int active_ = 0;               // guarded by mu_
+  int limit_ = -1;               // guarded by mu_
+  error first_;                  // guarded by mu_
+  detail::wait_queue entering_;  // guarded by mu_; empty unless the limit is reached
+  detail::wait_queue waiting_;   // guarded by mu_; empty unless goroutines are active
+};
+
+}  // namespace runnel

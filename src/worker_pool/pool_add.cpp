@@ -1,0 +1,195 @@
+// How tasks get into a pool.
+#include <runnel/detail/context_case.hpp>
+
+#include "worker_pool/pool_core.hpp"
+
+namespace runnel::detail {
+
+namespace {
+
+const error& would_block() {
+  static const error& e = *new error(std::errc::resource_unavailable_try_again);
+  return e;
+}
+
+}  // namespace
+
+/// Room for a task (which is then queued), or the end of the pool, as a case of a select.
+class pool_core::add_case final : public case_base {
+ public:
+  add_case(pool_core& core, pool_task& t) noexcept : core_(core), task_(t) {}
+
+  spinlock* lock() noexcept override { return &core_.mu_; }
+  bool try_now(agent*& wake) noexcept override {
+    if (core_.phase_ != phase::open) return true;
+    if (!core_.has_room()) return false;
+    try {
+      core_.push_locked(std::move(task_));
+    } catch (const std::bad_alloc&) {
+      out_of_memory_ = true;
+      return true;
+    }
+    added_ = true;
+    if (waiter* w = core_.idle_.pop()) wake = w->who;
+    return true;
+  }
+  void enqueue(waiter& w) noexcept override {
+    w.slot = &task_;
+    core_.adders_.push_back(w);
+  }
+  void dequeue(waiter& w) noexcept override { core_.adders_.remove(w); }
+  void complete(waiter& w) noexcept override {
+    added_ = w.ok;
+    out_of_memory_ = w.slot == nullptr;
+  }
+
+  /// What add_task returns when this case went ahead.
+  error result() const {
+    if (out_of_memory_) throw std::bad_alloc();
+    return added_ ? error() : pool_error(pool_errc::closed);
+  }
+
+ private:
+  pool_core& core_;
+  pool_task& task_;
+  bool added_ = false;
+  bool out_of_memory_ = false;
+};
+
+error pool_core::refusal() const {
+  return pool_error(phase_ == phase::idle ? pool_errc::not_started : pool_errc::closed);
+}
+
+void pool_core::push_locked(pool_task&& t) {
+  queue_.push(std::move(t), queue_times_ != nullptr ? now_ns() : 0);
+  ++added_;
+}
+
+// Moves the tasks of blocked adders into the queue as far as there is room.
+void pool_core::admit_locked(wake_list& wake) {
+  while (phase_ == phase::open && has_room()) {
+    waiter* const adder = adders_.pop();
+    if (adder == nullptr) return;
+    bool pushed = true;
+    try {
+      push_locked(std::move(*static_cast<pool_task*>(adder->slot)));
+    } catch (const std::bad_alloc&) {
+      adder->slot = nullptr;  // it throws for itself
+      pushed = false;
+    }
+    wake.add(adder, pushed);
+    if (pushed) wake.add(idle_.pop(), true);
+  }
+}
+
+error pool_core::add(pool_task& t, const context* ctx, bool may_block) {
+  if (!t) [[unlikely]]
+    return pool_error(pool_errc::bad_task);
+  if (ctx != nullptr && context_access::done(*ctx)) return ctx->err();
+  mu_.lock();
+  if (phase_ != phase::open || context_access::done(ctx_)) [[unlikely]] {
+    error e = refusal();
+    mu_.unlock();
+    return e;
+  }
+  if (!has_room()) [[unlikely]]
+    return add_when_full(t, ctx, may_block);
+  try {
+    push_locked(std::move(t));
+  } catch (...) {
+    mu_.unlock();
+    throw;
+  }
+  waiter* const worker = idle_.pop();
+  bool arm = false;
+  if (worker == nullptr && auto_size_) watch_backlog_locked(arm);
+  mu_.unlock();
+  if (worker != nullptr) ready(worker->who);
+  if (arm) arm_growth();
+  return {};
+}
+
+// Called with the lock; releases it.
+error pool_core::add_when_full(pool_task& t, const context* ctx, bool may_block) {
+  switch (options_.on_full) {
+    case overflow::block:
+      if (may_block) return block_until_added(t, ctx);
+      mu_.unlock();
+      return would_block();
+    case overflow::drop_oldest:
+      if (!queue_.empty()) return drop_oldest_locked(t);
+      break;
+    case overflow::caller_runs:
+      return run_in_caller(t);
+    case overflow::reject:
+      break;
+  }
+  ++rejected_;
+  mu_.unlock();
+  return pool_error(pool_errc::rejected);
+}
+
+// Called with the lock; releases it.
+error pool_core::block_until_added(pool_task& t, const context* ctx) {
+  bool arm = false;
+  watch_backlog_locked(arm);
+  if (arm) {  // not under the lock: setting a timer allocates
+    mu_.unlock();
+    arm_growth();
+    return add(t, ctx, true);
+  }
+  if (ctx != nullptr) {
+    mu_.unlock();
+    add_case adding(*this, t);
+    done_case done(context_access::canceler(*ctx));
+    case_base* const cases[] = {&done, &adding};
+    const std::size_t went = select_cases(cases, no_case, select_order::in_order);
+    return went == 0 ? ctx->err() : adding.result();
+  }
+  waiter w;
+  w.who = this_agent();
+  w.slot = &t;
+  adders_.push_back(w);
+  if (!park(wait_reason::chan_send, mu_)) {
+    mu_.lock();
+    adders_.remove(w);
+    mu_.unlock();
+    throw_deadlock();
+  }
+  if (w.slot == nullptr) throw std::bad_alloc();
+  return w.ok ? error() : pool_error(pool_errc::closed);
+}
+
+// Called with the lock; releases it. Precondition: the queue is not empty.
+error pool_core::drop_oldest_locked(pool_task& t) {
+  pool_task oldest;
+  queue_.pop(oldest);
+  ++dropped_;
+  try {
+    push_locked(std::move(t));
+  } catch (...) {
+    mu_.unlock();
+    throw;
+  }
+  mu_.unlock();
+  return {};
+}
+
+// Called with the lock; releases it.
+error pool_core::run_in_caller(pool_task& t) {
+  ++added_;
+  ++caller_running_;
+  mu_.unlock();
+  const outcome o = execute(t, queue_times_ != nullptr ? now_ns() : 0);
+  t.reset();
+  wake_list wake;
+  mu_.lock();
+  --caller_running_;
+  count_locked(o);
+  maybe_finish(wake);
+  mu_.unlock();
+  wake.ready_all();
+  return {};
+}
+
+}  // namespace runnel::detail

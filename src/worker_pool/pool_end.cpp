@@ -1,0 +1,132 @@
+// How a pool ends: closed, drained, joined; and who gets the errors that nobody has read.
+#include <runnel/detail/context_case.hpp>
+#include <runnel/select.hpp>
+
+#include "worker_pool/pool_core.hpp"
+
+namespace runnel::detail {
+
+/// The pool is finished, as a case of a select.
+class pool_core::finish_case final : public case_base {
+ public:
+  explicit finish_case(pool_core& core) noexcept : core_(core) {}
+  spinlock* lock() noexcept override { return &core_.mu_; }
+  bool try_now(agent*&) noexcept override { return core_.phase_ == phase::finished; }
+  void enqueue(waiter& w) noexcept override { core_.joiners_.push_back(w); }
+  void dequeue(waiter& w) noexcept override { core_.joiners_.remove(w); }
+  void complete(waiter&) noexcept override {}
+
+ private:
+  pool_core& core_;
+};
+
+void pool_core::close_locked(wake_list& wake) {
+  if (phase_ == phase::idle || phase_ == phase::open) phase_ = phase::closing;
+  wake.add_all(adders_, false);
+  wake.add_all(idle_, true);
+}
+
+void pool_core::close() {
+  wake_list wake;
+  mu_.lock();
+  close_locked(wake);
+  maybe_finish(wake);
+  mu_.unlock();
+  wake.ready_all();
+}
+
+void pool_core::cancel(error cause) {
+  cancel_(std::move(cause));
+  task_queue dropped;
+  wake_list wake;
+  mu_.lock();
+  cancelled_ = true;
+  queue_.swap(dropped);
+  dropped_ += dropped.size();
+  close_locked(wake);
+  maybe_finish(wake);
+  mu_.unlock();
+  wake.ready_all();
+  collect_results();
+}
+
+// Called with the lock, and returns with it, but lets it go in between when the last one out turns
+// off the light.
+void pool_core::maybe_finish(wake_list& wake) {
+  if (phase_ != phase::closing || finishing_ || workers_ != 0 || caller_running_ != 0) return;
+  finishing_ = true;
+  const std::uint64_t dropped = dropped_;
+  mu_.unlock();
+  if (dropped > 0) {
+    error e = wrap(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks"),
+                   pool_error(pool_errc::dropped));
+    if (!results_.try_send(e)) keep(std::move(e));
+  }
+  results_.close();
+  parent_stop_();
+  cancel_();
+  mu_.lock();
+  phase_ = phase::finished;
+  wake.add_all(joiners_, true);
+}
+
+// From now on errors are kept instead of waiting for room in results_.
+void pool_core::collect_results() {
+  mu_.lock();
+  const bool first = !collecting_;
+  collecting_ = true;
+  mu_.unlock();
+  if (first) collecting_chan_.close();
+}
+
+error pool_core::wait(const context* ctx) {
+  close();
+  collect_results();
+  if (ctx != nullptr) {
+    done_case done(context_access::canceler(*ctx));
+    finish_case finished(*this);
+    case_base* const cases[] = {&done, &finished};
+    if (select_cases(cases, no_case, select_order::in_order) == 0) {
+      return wrap("gave up waiting for the pool", ctx->err());
+    }
+  }
+  return gather();
+}
+
+// The first caller after the end collects; the others wait for it.
+error pool_core::gather() {
+  mu_.lock();
+  while (phase_ != phase::finished || (gathering_ && !gathered_)) {
+    waiter w;
+    w.who = this_agent();
+    joiners_.push_back(w);
+    const bool woken = park(wait_reason::wait_group_wait, mu_);
+    mu_.lock();
+    if (woken) continue;
+    joiners_.remove(w);
+    mu_.unlock();
+    throw_deadlock();
+  }
+  if (!gathered_) {
+    gathering_ = true;
+    std::vector<error> late = std::move(leftover_);
+    mu_.unlock();
+    std::vector<error> all;
+    while (auto e = results_.try_recv()) all.push_back(std::move(*e));
+    all.insert(all.end(), late.begin(), late.end());
+    error joined = join(all);
+    wake_list wake;
+    mu_.lock();
+    final_ = std::move(joined);
+    gathered_ = true;
+    wake.add_all(joiners_, true);
+    mu_.unlock();
+    wake.ready_all();
+    mu_.lock();
+  }
+  error result = final_;
+  mu_.unlock();
+  return result;
+}
+
+}  // namespace runnel::detail
