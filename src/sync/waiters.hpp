@@ -16,13 +16,18 @@ class wake_list {
   void add_all(wait_queue& queue) noexcept {
     while (waiter* w = queue.pop()) add(*w);
   }
-  void ready_all() noexcept {
+  /// Calls `wake(waiter)`, after which the waiter may be gone, in the order of adding.
+  template <class F>
+  void for_each(F wake) noexcept {
     waiter* w = head_;
     while (w != nullptr) {
-      waiter* const next = w->next;  // w may be gone once it is ready
-      ready(w->who);
+      waiter* const next = w->next;
+      wake(*w);
       w = next;
     }
+  }
+  void ready_all() noexcept {
+    for_each([](waiter& w) { ready(w.who); });
   }
 
  private:

@@ -1,0 +1,203 @@
+// shared_mutex, shared_timed_mutex: many readers or one writer.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <runnel/detail/park.hpp>
+#include <runnel/detail/select_case.hpp>
+#include <runnel/detail/time.hpp>
+#include <runnel/error.hpp>
+#include <runnel/mutex.hpp>
+
+namespace runnel {
+
+namespace detail {
+class shared_mutex_case;
+class wake_list;
+}  // namespace detail
+
+/// A lock that many may share or one may have alone. Meets Lockable and SharedLockable: std::scoped_lock,
+/// std::unique_lock and std::shared_lock work. Owned by nobody in particular: another goroutine than the one that
+/// locked may unlock.
+///
+/// A waiting writer holds off new readers, so locking it shared twice in one goroutine can block for ever. When a
+/// writer unlocks, the readers that have been waiting go first; so neither side starves.
+class shared_mutex {
+ public:
+  constexpr shared_mutex() noexcept = default;
+  shared_mutex(const shared_mutex&) = delete;
+  shared_mutex& operator=(const shared_mutex&) = delete;
+
+  /// Blocks until the caller has it alone.
+  void lock() {
+    detail::check_attention();
+    std::uint32_t free = 0;
+    // acquire: pairs with the releases in unlock() and unlock_shared()
+    if (!state_.compare_exchange_strong(free, writer, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) [[unlikely]]
+      (void)lock_slow(detail::never);
+  }
+
+  /// Takes it if nobody has it. Does not block.
+  bool try_lock() noexcept {
+    std::uint32_t free = 0;
+    if (state_.compare_exchange_strong(free, writer, std::memory_order_acquire,
+                                       std::memory_order_relaxed))
+      return true;
+    detail::check_attention();
+    return false;
+  }
+
+  /// Lets it go. Unlocking what is not locked (or is locked shared) ends the process:
+  /// `fatal error: unlock of unlocked shared_mutex`.
+  void unlock() noexcept {
+    std::uint32_t held = writer;
+    // release: pairs with the acquire in lock() and lock_shared()
+    if (!state_.compare_exchange_strong(held, 0, std::memory_order_release,
+                                        std::memory_order_relaxed)) [[unlikely]]
+      unlock_slow();
+  }
+
+  /// Blocks until no writer has it or waits for it, then shares it.
+  void lock_shared() {
+    detail::check_attention();
+    if (!try_share()) [[unlikely]]
+      (void)lock_shared_slow(detail::never);
+  }
+
+  /// Shares it if no writer has it or waits for it. Does not block.
+  bool try_lock_shared() noexcept {
+    if (try_share()) return true;
+    detail::check_attention();
+    return try_lock_shared_slow();
+  }
+
+  /// Lets a share go. Where there is none the process ends: `fatal error: unlock of unlocked shared_mutex`.
+  void unlock_shared() noexcept {
+    std::uint32_t s = state_.load(std::memory_order_relaxed);
+    // release: pairs with the acquire in lock()
+    if ((s & (writer | queued)) != 0 || s < reader ||
+        !state_.compare_exchange_strong(s, s - reader, std::memory_order_release,
+                                        std::memory_order_relaxed)) [[unlikely]]
+      unlock_shared_slow();
+  }
+
+  /// Blocks until the caller has it alone (no error) or `ctx` is done (its error; not locked). A context that is done
+  /// from the start wins.
+  error lock(const context& ctx);
+  /// The same for a share.
+  error lock_shared(const context& ctx);
+
+ protected:
+  /// False: `deadline` came first.
+  bool lock_slow(std::int64_t deadline);
+  bool lock_shared_slow(std::int64_t deadline);
+
+ private:
+  friend class detail::shared_mutex_case;
+
+  static constexpr std::uint32_t writer = 1;
+  static constexpr std::uint32_t queued = 2;  // somebody may wait; changed under the queues' lock only
+  static constexpr std::uint32_t reader = 4;  // times the number of shares
+
+  bool try_share() noexcept {
+    std::uint32_t s = state_.load(std::memory_order_relaxed);
+    // acquire: pairs with the release in unlock()
+    return (s & (writer | queued)) == 0 &&
+           state_.compare_exchange_strong(s, s + reader, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+  }
+  void unlock_slow() noexcept;
+  void unlock_shared_slow() noexcept;
+  bool try_lock_shared_slow() noexcept;
+  bool take_or_flag() noexcept;
+  bool share_or_flag() noexcept;
+  bool share_if_open() noexcept;
+  void pass_on(bool readers_first, detail::wake_list& woken) noexcept;
+  void leave_queue(detail::waiter& w, detail::wake_list& woken) noexcept;
+
+  std::atomic<std::uint32_t> state_{0};
+  detail::wait_queue readers_;  // guarded by queue_lock(this), as writers_
+  detail::wait_queue writers_;
+};
+
+/// A shared_mutex that can be waited for with a time limit. Meets TimedLockable and SharedTimedLockable.
+class shared_timed_mutex : public shared_mutex {
+ public:
+  /// Blocks for at most `timeout`. False: it could not be had alone in that time. Zero or less: does not block.
+  template <detail::any_duration D>
+  bool try_lock_for(D timeout) {
+    return try_lock() || lock_slow(detail::deadline_after(timeout));
+  }
+  /// The same until `deadline`, of `runnel::clock` or `std::chrono::steady_clock`.
+  template <detail::any_time_point TP>
+  bool try_lock_until(TP deadline) {
+    return try_lock() || lock_slow(detail::deadline_at(deadline));
+  }
+  /// Blocks for at most `timeout`. False: it could not be shared in that time. Zero or less: does not block.
+  template <detail::any_duration D>
+  bool try_lock_shared_for(D timeout) {
+    return try_lock_shared() || lock_shared_slow(detail::deadline_after(timeout));
+  }
+  /// The same until `deadline`, of `runnel::clock` or `std::chrono::steady_clock`.
+  template <detail::any_time_point TP>
+  bool try_lock_shared_until(TP deadline) {
+    return try_lock_shared() || lock_shared_slow(detail::deadline_at(deadline));
+  }
+};
+
+namespace detail {
+
+// The compiled half of on_lock() and on_lock_shared().
+class shared_mutex_case : public case_base {
+ public:
+  shared_mutex_case(shared_mutex& m, bool share) noexcept : mutex_(&m), share_(share) {}
+
+  spinlock* lock() noexcept override;
+  bool try_now(agent*& wake) noexcept override;
+  void enqueue(waiter& w) noexcept override;
+  void dequeue(waiter& w) noexcept override;
+  void complete(waiter&) noexcept override {}
+
+ protected:
+  ~shared_mutex_case() = default;
+
+ private:
+  shared_mutex* mutex_;
+  bool share_;
+};
+
+template <bool Share>
+class shared_mutex_case_of : public shared_mutex_case {
+ public:
+  explicit shared_mutex_case_of(shared_mutex& m) noexcept : shared_mutex_case(m, Share) {}
+
+ protected:
+  ~shared_mutex_case_of() = default;
+};
+
+}  // namespace detail
+
+/// A select case that takes the mutex alone. The caller owns it when `handler()` runs, and unlocks it itself.
+template <class H>
+auto on_lock(shared_mutex& m, H&& handler) {
+  return detail::lock_case<detail::shared_mutex_case_of<false>, std::decay_t<H>>(
+      m, std::forward<H>(handler));
+}
+inline auto on_lock(shared_mutex& m) {
+  return on_lock(m, [] {});
+}
+
+/// The same for a share; the caller calls unlock_shared().
+template <class H>
+auto on_lock_shared(shared_mutex& m, H&& handler) {
+  return detail::lock_case<detail::shared_mutex_case_of<true>, std::decay_t<H>>(
+      m, std::forward<H>(handler));
+}
+inline auto on_lock_shared(shared_mutex& m) {
+  return on_lock_shared(m, [] {});
+}
+
+}  // namespace runnel
