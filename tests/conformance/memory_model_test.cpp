@@ -155,15 +155,6 @@ MATRIX_TEST(MemoryModel, ACloseSeenWithoutBlocking_MM04) {
   });
 }
 
-MATRIX_TEST(MemoryModel, ACloseIsBeforeASendThatThrowsBecauseOfIt) {
-  close_is_before([](const chan<int>& c) {
-    try {
-      for (;;) c.send(1);
-    } catch (const runnel::closed_channel&) {
-    }
-  });
-}
-
 MATRIX_TEST(MemoryModel, ABufferIsACountingSemaphoreAndALock_MM05) {
   const chan<void> lock(1);
   int v = 0;

@@ -1,0 +1,171 @@
+// goroutines() and dump_goroutines(): who there is and what each waits for (behaviours DL-15, SC-25).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/select.hpp>
+#include <runnel/sync.hpp>
+#include <runnel/time.hpp>
+
+#include "../support/goroutine_state.hpp"
+#include "../support/matrix.hpp"
+
+namespace {
+
+using namespace runnel_test;
+using runnel::chan;
+using runnel::goroutine_info;
+using runnel::wait_group;
+
+std::optional<goroutine_info> named(const std::string& name) {
+  for (auto& g : runnel::goroutines())
+    if (g.name == name) return g;
+  return std::nullopt;
+}
+
+/// Starts `body` under a name and waits until a dump says that it is in `state`.
+void expect_state(const std::string& name, const std::string& state, const std::function<void()>& body) {
+  runnel::go({.name = name}, body);
+  EXPECT_TRUE(until_blocked_named(name, state)) << name << " is in " << named(name).value_or(goroutine_info{}).state;
+}
+
+MATRIX_TEST(Dump, StatesUseGosWords_DL15) {
+  const chan<int> ch;
+  const chan<void> timed;
+  runnel::mutex m;
+  runnel::shared_mutex rw;
+  wait_group wg;
+  runnel::semaphore sem(1);
+  m.lock();
+  rw.lock();
+  wg.add(1);
+  sem.acquire();
+  runnel::condition_variable cv;
+  runnel::mutex cv_mutex;
+  bool go_on = false;
+
+  expect_state("receiver", "chan receive", [&] { (void)ch.recv(); });
+  expect_state("selecting", "select", [&] { runnel::select(runnel::on_recv(timed), runnel::on_send(timed)); });
+  expect_state("locking", "sync.Mutex.Lock", [&] { const std::lock_guard hold(m); });
+  expect_state("reading", "sync.RWMutex.RLock", [&] { const std::shared_lock hold(rw); });
+  expect_state("writing", "sync.RWMutex.Lock", [&] { const std::lock_guard hold(rw); });
+  expect_state("waiting", "sync.WaitGroup.Wait", [&] { wg.wait(); });
+  expect_state("acquiring", "semacquire", [&] { sem.acquire(); });
+  expect_state("on a condition", "sync.Cond.Wait", [&] {
+    std::unique_lock hold(cv_mutex);
+    cv.wait(hold, [&] { return go_on; });
+  });
+  std::atomic<bool> stop{false};
+  expect_state("sleeping", "sleep", [&] {
+    while (!stop) runnel::sleep_for(50ms);
+  });
+
+  ch.send(1);
+  timed.send();
+  m.unlock();
+  rw.unlock();
+  wg.done();
+  sem.release();
+  {
+    const std::lock_guard hold(cv_mutex);
+    go_on = true;
+  }
+  cv.notify_all();
+  stop = true;
+  const chan<int> full;
+  expect_state("sender", "chan send", [&] { full.send(1); });
+  (void)full.recv();
+}
+
+MATRIX_TEST(Dump, RunningAndRunnable) {
+  const auto me = runnel::this_goroutine::id();
+  runnel::this_goroutine::set_name("the main one");
+  const auto all = runnel::goroutines();
+  const auto self = std::find_if(all.begin(), all.end(), [&](const auto& g) { return g.id == me; });
+  ASSERT_NE(self, all.end());
+  EXPECT_EQ(self->state, "running");
+  EXPECT_EQ(self->name, "the main one");
+  runnel::this_goroutine::set_name("");
+}
+
+MATRIX_TEST(Dump, EveryIdOnceInOrder) {
+  const chan<void> gate;
+  for (int i = 0; i < 20; ++i) runnel::go([gate] { gate.recv(); });
+  const auto all = runnel::goroutines();
+  for (std::size_t i = 1; i < all.size(); ++i) EXPECT_LT(all[i - 1].id, all[i].id);
+  EXPECT_GE(all.size(), 21U);
+  gate.close();
+}
+
+MATRIX_TEST(Dump, SaysWhereAGoroutineWasStartedAndHowLongItWaits_SC25) {
+  const chan<void> gate;
+  runnel::go({.name = "child"}, [gate] { gate.recv(); });
+  ASSERT_TRUE(until_blocked_named("child", "chan receive"));
+  EXPECT_TRUE(eventually([] { return named("child")->since >= 2ms; }));
+  const auto child = named("child");
+  EXPECT_FALSE(child->created_at.empty());
+  EXPECT_FALSE(child->stack.empty());
+  gate.close();
+}
+
+MATRIX_TEST(Dump, TheTextHasGosForm) {
+  const chan<void> gate;
+  runnel::go({.name = "waiter"}, [gate] { gate.recv(); });
+  ASSERT_TRUE(until_blocked_named("waiter", "chan receive"));
+  const auto id = named("waiter")->id;
+  std::ostringstream text;
+  runnel::dump_goroutines(text);
+  const std::string dump = text.str();
+  const auto head = "goroutine " + std::to_string(id) + " [chan receive";
+  EXPECT_NE(dump.find(head), std::string::npos) << dump;
+  EXPECT_NE(dump.find("waiter"), std::string::npos) << dump;
+  EXPECT_NE(dump.find("[running]"), std::string::npos) << dump;
+  EXPECT_NE(dump.find("created by"), std::string::npos) << dump;
+  gate.close();
+}
+
+MATRIX_TEST(Dump, MayBeTakenWhileEverythingMoves) {
+  std::atomic<bool> stop{false};
+  const chan<int> ch(2);
+  wait_group all;
+  for (int i = 0; i < 4; ++i) {
+    all.go([&] {
+      while (!stop) (void)ch.send_for(1, 1ms);
+    });
+    all.go([&] {
+      while (!stop) (void)ch.recv_for(1ms);
+    });
+    all.go([&] {
+      while (!stop) {
+        wait_group child;
+        child.go([] {});
+        child.wait();
+      }
+    });
+  }
+  for (int i = 0; i < scaled(40); ++i) {
+    EXPECT_GE(runnel::goroutines().size(), 13U);
+    runnel::yield();
+  }
+  stop = true;
+  all.wait();
+}
+
+TEST(Dump, WorksFromAPlainThread) {
+  runnel::run([] {});
+  EXPECT_TRUE(eventually([] { return runnel::goroutines().empty(); }));
+  std::ostringstream text;
+  runnel::dump_goroutines(text);
+}
+
+}  // namespace
