@@ -10,4 +10,8 @@ set(RUNNEL_TOUR_CHAPTERS
     wait-group
     fan-out-fan-in
     worker-pool
-    worker-pool-wait-group)
+    worker-pool-wait-group
+    dynamic-pool
+    error-channel
+    context-aware-pool
+    reusable-pool)
