@@ -1,0 +1,83 @@
+# Tests. tests/<suite>/*_test.cpp make test_<suite>; src/*/*_test.cpp make test_unit; tests/misuse/programs/NAME.cpp
+# makes prog_NAME, which tests run as a child. tests/<suite>/CMakeLists.txt, where there is one, adds to that.
+include(GoogleTest)
+set(CMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE PRE_TEST)
+
+if(CMAKE_CROSSCOMPILING)
+  # Debian ships GoogleTest's sources, but no library for another architecture.
+  set(INSTALL_GTEST OFF)
+  add_subdirectory(/usr/src/googletest ${PROJECT_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+  foreach(target gtest gtest_main)
+    target_compile_options(${target} PRIVATE -w)
+  endforeach()
+  if(NOT TARGET GTest::gtest_main)
+    add_library(GTest::gtest_main ALIAS gtest_main)
+  endif()
+else()
+  find_package(GTest REQUIRED)
+endif()
+
+set(RUNNEL_PROGRAMS ${PROJECT_BINARY_DIR}/programs)
+file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/misuse/programs/*.cpp)
+set(RUNNEL_PROGRAM_TARGETS)
+foreach(file IN LISTS programs)
+  get_filename_component(name ${file} NAME_WE)
+  add_executable(prog_${name} ${file})
+  # Exported names, so that the goroutine list can name functions.
+  set_target_properties(prog_${name} PROPERTIES ENABLE_EXPORTS ON RUNTIME_OUTPUT_DIRECTORY ${RUNNEL_PROGRAMS})
+  target_link_libraries(prog_${name} PRIVATE runnel::runnel)
+  list(APPEND RUNNEL_PROGRAM_TARGETS prog_${name})
+endforeach()
+
+# runnel_add_suite(NAME FILE...): the executable test_NAME; each of its cases is a ctest test NAME.* of its own.
+function(runnel_add_suite name)
+  add_executable(test_${name} ${ARGN})
+  target_link_libraries(test_${name} PRIVATE runnel::runnel GTest::gtest_main)
+  target_compile_definitions(
+    test_${name}
+    PRIVATE RUNNEL_PROGRAM_DIR="${RUNNEL_PROGRAMS}" RUNNEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+            $<$<BOOL:${CMAKE_CROSSCOMPILING}>:RUNNEL_TEST_SLOW_MACHINE>)
+  if(TARGET runnel_tool)
+    target_compile_definitions(test_${name} PRIVATE RUNNEL_TOOL="$<TARGET_FILE:runnel_tool>")
+  endif()
+  gtest_discover_tests(
+    test_${name}
+    TEST_PREFIX ${name}.
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 120 LABELS ${name} ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
+endfunction()
+
+file(GLOB white_box CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*/*_test.cpp)
+if(white_box)
+  runnel_add_suite(unit ${white_box})
+  target_include_directories(test_unit PRIVATE ${PROJECT_SOURCE_DIR}/src)
+endif()
+
+file(GLOB test_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/*_test.cpp)
+set(suites)
+foreach(file IN LISTS test_files)
+  get_filename_component(folder ${file} DIRECTORY)
+  get_filename_component(suite ${folder} NAME)
+  list(APPEND suites ${suite})
+endforeach()
+list(REMOVE_DUPLICATES suites)
+foreach(suite IN LISTS suites)
+  if(suite STREQUAL "cli" AND NOT TARGET runnel_tool)
+    continue()
+  endif()
+  set(files ${test_files})
+  list(FILTER files INCLUDE REGEX "/tests/${suite}/[^/]*$")
+  runnel_add_suite(${suite} ${files})
+endforeach()
+if(TARGET test_misuse AND RUNNEL_PROGRAM_TARGETS)
+  add_dependencies(test_misuse ${RUNNEL_PROGRAM_TARGETS})
+endif()
+if(TARGET test_cli)
+  add_dependencies(test_cli runnel_tool)
+endif()
+
+foreach(folder checks install)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tests/${folder}/CMakeLists.txt)
+    add_subdirectory(${PROJECT_SOURCE_DIR}/tests/${folder} ${PROJECT_BINARY_DIR}/tests/${folder})
+  endif()
+endforeach()
