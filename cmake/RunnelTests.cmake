@@ -76,6 +76,15 @@ if(TARGET test_cli)
   add_dependencies(test_cli runnel_tool)
 endif()
 
+# The files that belong to a target, for the check that none is forgotten.
+set(RUNNEL_BUILT_TESTS ${programs} ${white_box})
+foreach(target unit ${suites})
+  if(TARGET test_${target})
+    get_target_property(files test_${target} SOURCES)
+    list(APPEND RUNNEL_BUILT_TESTS ${files})
+  endif()
+endforeach()
+
 foreach(folder checks install)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/${folder}/CMakeLists.txt)
     add_subdirectory(${PROJECT_SOURCE_DIR}/tests/${folder} ${PROJECT_BINARY_DIR}/tests/${folder})
