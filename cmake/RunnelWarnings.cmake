@@ -1,6 +1,6 @@
 # Warnings of developer mode, for everything the project builds; directory options never reach a consumer.
 add_compile_options(
-  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;-Wold-style-cast;-Wcast-qual;-Wextra-semi;-Wundef;-Wvla>"
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wold-style-cast;-Wcast-qual;-Wextra-semi;-Wundef;-Wvla>"
 )
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND RUNNEL_SANITIZE)
   # The instrumented flow of g++ 12 makes these see what is not there.
