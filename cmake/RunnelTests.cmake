@@ -44,6 +44,7 @@ function(runnel_add_suite name)
     test_${name}
     TEST_PREFIX ${name}.
     DISCOVERY_TIMEOUT 60
+    NO_PRETTY_VALUES
     PROPERTIES TIMEOUT 120 LABELS ${name} ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
 endfunction()
 

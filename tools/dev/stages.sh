@@ -3,10 +3,12 @@
 passed_total=0
 failed_total=0
 
+log_name() { tr -cs 'a-zA-Z0-9\n' '-' <<<"$1" | sed 's/-*$//'; }
+
 # stage NAME COMMAND...: runs it with its output in a log. Where it fails, shows the end of the log, counts one failure
 # and returns 1.
 stage() {
-  local name=$1 log=$logs/${1// /-}.log start=$SECONDS
+  local name=$1 log=$logs/$(log_name "$1").log start=$SECONDS
   shift
   if "$@" >"$log" 2>&1 </dev/null; then
     printf '%-28s ok      %4d s\n' "$name" $((SECONDS - start))
@@ -34,7 +36,8 @@ attribute() { # FILE NAME: a number in a JUnit file's head
 
 # tests NAME DIR CTEST-ARGUMENT...: runs ctest, counts its tests, and shows the output of those that failed.
 tests() {
-  local name=$1 dir=$2 report=$logs/${1// /-}.xml log=$logs/${1// /-}.log start=$SECONDS status=0
+  local name=$1 dir=$2 start=$SECONDS status=0
+  local log=$logs/$(log_name "$1").log report=$logs/$(log_name "$1").xml
   shift 2
   rm -f "$report"
   "${runner[@]}" ctest --test-dir "$dir" --parallel 2 --output-on-failure --no-tests=error \
@@ -58,10 +61,10 @@ tests() {
   printf '%-28s %-6s  %4d s  %d passed, %d failed, %d skipped\n' \
     "$name" $word $((SECONDS - start)) "$passed" "$failures" "$((skipped + disabled))"
   [ "$failures" = 0 ] && return 0
-  awk '/^The following tests FAILED:/ { list = 1 } list' "$log"
-  echo "(output of each: $log)"
-  awk '/^Output:|^[ 0-9]+\/[0-9]+ Test .*(Failed|Timeout|Exception)/ { show = 60 } show-- > 0' "$log" |
-    head -n 400
+  # The output of a failed test follows its line.
+  awk '/^ *[0-9]+\/[0-9]+ Test +#/ { show = /\*\*\*/ && !/Skipped/ ? 60 : 0 } /^ +Start +[0-9]+: / { next }
+    /^[0-9]+% tests passed/ { show = 0 } show-- > 0' "$log" | head -n 400
+  awk '/^The following tests FAILED:/ { list = 1 } /^Errors while/ { list = 0 } list' "$log"
   return 1
 }
 
