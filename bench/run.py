@@ -139,9 +139,8 @@ def peers_of(row, peers):
 
 
 def measure(row, threads, peers, programs, rounds, quick):
-    """{peer: {"samples": [...]}} or {peer: {"error": text}} of one row with so many threads."""
-    results = {}
-    running = []
+    """Runs one row with so many threads. {peer: [{metric: value}, ...]}, or {peer: text} for one that failed."""
+    runs, running = {}, []
     for peer in peers:
         try:
             if not quick and "check_n" in row:
@@ -150,29 +149,35 @@ def measure(row, threads, peers, programs, rounds, quick):
         except Absent:
             pass
         except Failed as e:
-            results[peer] = {"error": str(e)}
-    metric = row.get("metric")
+            runs[peer] = str(e)
     for _ in range(rounds):
         for peer in list(running):
             try:
                 values = programs.run(row, peer, threads, row.get("quick_n") if quick else None)
-                value = values[metric] if metric else next(iter(values.values()))
-                results.setdefault(peer, {"samples": [], "all": []})
-                results[peer]["samples"].append(value)
-                results[peer]["all"].append(values)
+                runs.setdefault(peer, []).append(values)
             except Absent:
                 running.remove(peer)
             except Failed as e:
-                results[peer] = {"error": str(e)}
+                runs[peer] = str(e)
                 running.remove(peer)
-    for r in results.values():
-        if "samples" in r:
-            r["median"] = statistics.median(r["samples"])
-            r["min"], r["max"] = min(r["samples"]), max(r["samples"])
-            every = r.pop("all")
-            if len(every[0]) > 1:
-                r["also"] = {k: statistics.median(v[k] for v in every) for k in every[0] if k != metric}
-    return results
+    return runs
+
+
+def summary(row, runs):
+    """{peer: {median, min, max, samples, also}}, or {peer: {error}}, of a row's metric."""
+    found = {}
+    for peer, values in runs.items():
+        if isinstance(values, str):
+            found[peer] = {"error": values}
+            continue
+        metric = row.get("metric") or next(iter(values[0]))
+        samples = [v[metric] for v in values]
+        found[peer] = {"median": statistics.median(samples), "min": min(samples), "max": max(samples),
+                       "samples": samples}
+        others = {k: statistics.median(v[k] for v in values) for k in values[0] if k != metric}
+        if others:
+            found[peer]["also"] = others
+    return found
 
 
 def first_line(*command):
@@ -241,7 +246,7 @@ def main():
     if info["load_before"] > 0.5 * info["cpus"]:
         print(f"warning: the load is {info['load_before']}: other programs are running, figures will be off",
               file=sys.stderr)
-    results = {}
+    results, runs = {}, {}
     started = time.monotonic()
     for row in a.targets["rows"]:
         if a.workload and row["name"] not in a.workload:
@@ -250,7 +255,10 @@ def main():
         rounds = 1 if slow else a.rounds or (3 if a.quick else 5)
         peers = [p for p in a.peers if p in ("runnel", "go", "xargs")] if slow else a.peers
         for threads in thread_counts(row, a.threads):
-            found = measure(row, threads, peers_of(row, peers), programs, rounds, a.quick)
+            key = (row.get("same_runs_as", row["name"]), threads)
+            if key not in runs:
+                runs[key] = measure(row, threads, peers_of(row, peers), programs, rounds, a.quick)
+            found = summary(row, runs[key])
             results.setdefault(row["name"], {})[str(threads)] = found
             print(report.progress_line(row, threads, found, PEERS), flush=True)
     info["minutes"] = round((time.monotonic() - started) / 60, 1)

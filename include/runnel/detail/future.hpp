@@ -11,6 +11,7 @@
 #include <future>
 #include <memory>
 #include <new>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -133,18 +134,6 @@ class promise {
     settle();
   }
 
-  /// Takes what `f()` returns or throws as the result; `done()` runs before anybody can see it.
-  template <class F, class Done>
-  void run(F&& f, Done&& done) noexcept {
-    try {
-      state_->store(f);
-    } catch (...) {
-      state_->fail(std::current_exception());
-    }
-    done();
-    settle();
-  }
-
   void set_exception(std::exception_ptr e) noexcept {
     state_->fail(std::move(e));
     settle();
@@ -184,14 +173,26 @@ struct future_access {
 /// Both ends of a new future.
 template <class T>
 struct promise_and_future {
-  promise_and_future() : promise_and_future(new future_state<T>) {}
-
   detail::promise<T> promise;
   runnel::future<T> future;
+};
+template <class T>
+promise_and_future<T> make_promise() {
+  auto* state = new future_state<T>;
+  return {promise<T>(state), future_access::make(state)};
+}
 
- private:
-  explicit promise_and_future(future_state<T>* s) noexcept
-      : promise(s), future(future_access::make(s)) {}
+/// A call with its arguments, for later; made once, called once.
+template <class F, class... A>
+struct bind_call {
+  F f;
+  std::tuple<A...> args;
+
+  decltype(auto) operator()() {
+    return std::apply(
+        [this](A&... a) -> decltype(auto) { return std::invoke(std::move(f), std::move(a)...); },
+        args);
+  }
 };
 
 /// What a timed wait for a future found: true when the result is there. Also a std::future_status (ready or timeout).

@@ -1,0 +1,292 @@
+/// select: waits for the first of several operations, exactly one of which goes ahead.
+///
+/// Of several cases that are ready one is picked at random; `otherwise` is picked only if at one instant none was ready.
+/// Nil channels are never ready. A send case on a closed channel throws closed_channel when it is picked. The same
+/// channel may stand in several cases; a select never meets itself. Handlers run after the select has let go of every
+/// channel: they may block, select and throw. They may be left out, to switch on the index.
+///
+/// Channel expressions and values are evaluated when the cases are made. Braces (`std::array`-style lists) or named
+/// cases fix the order where it matters; the arguments of one call are evaluated in an order C++ leaves open.
+#pragma once
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include <runnel/chan.hpp>
+#include <runnel/detail/select_case.hpp>
+
+namespace runnel {
+namespace detail {
+
+struct no_handler {
+  void operator()() const noexcept {}
+};
+
+template <class C>
+concept select_case_type = std::derived_from<std::remove_cvref_t<C>, case_base> && requires(C& c) { c.run(); };
+
+/// A case that no lock guards: otherwise and the timeouts.
+class unlocked_case : public case_base {
+ public:
+  spinlock* lock() noexcept final { return nullptr; }
+  bool try_now(agent*&) noexcept final { return false; }
+  void enqueue(waiter&) noexcept final {}
+  void dequeue(waiter&) noexcept final {}
+  void complete(waiter&) noexcept final {}
+};
+
+template <class T>
+class recv_case_base : public case_base {
+ public:
+  explicit recv_case_base(recv_chan<T> from) noexcept : from_(std::move(from)) {}
+
+  spinlock* lock() noexcept final { return from_.state() == nullptr ? nullptr : &from_.state()->mu; }
+  bool try_now(agent*& wake) noexcept final {
+    value_.reset();
+    return from_.state()->try_recv(value_, wake) != chan_outcome::would_block;
+  }
+  void enqueue(waiter& w) noexcept final {
+    value_.reset();
+    w.slot = &value_;
+    from_.state()->enqueue_receiver(w);
+  }
+  void dequeue(waiter& w) noexcept final { from_.state()->dequeue_receiver(w); }
+  void complete(waiter&) noexcept final {}
+  bool miss_hint() noexcept final { return from_.state()->certainly_empty(); }
+
+ protected:
+  std::optional<chan_value<T>> take() noexcept { return std::exchange(value_, std::nullopt); }
+
+ private:
+  recv_chan<T> from_;
+  std::optional<chan_value<T>> value_;
+};
+
+template <class T, class H>
+class recv_case final : public recv_case_base<T> {
+ public:
+  static constexpr bool is_otherwise = false;
+  recv_case(recv_chan<T> from, H handler) : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
+  void run() {
+    auto value = this->take();
+    if constexpr (std::is_void_v<T>) {
+      if constexpr (std::invocable<H&, bool>)
+        std::invoke(handler_, value.has_value());
+      else
+        std::invoke(handler_);
+    } else if constexpr (std::invocable<H&, std::optional<T>>) {
+      std::invoke(handler_, std::move(value));
+    } else {
+      std::invoke(handler_);
+    }
+  }
+
+ private:
+  [[no_unique_address]] H handler_;
+};
+
+template <class T, class H>
+class send_case final : public case_base {
+ public:
+  static constexpr bool is_otherwise = false;
+  send_case(send_chan<T> to, chan_value<T> value, H handler)
+      : to_(std::move(to)), value_(std::move(value)), handler_(std::move(handler)) {}
+
+  spinlock* lock() noexcept override { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
+  bool try_now(agent*& wake) noexcept override {
+    try {
+      outcome_ = to_.state()->try_send(value_, wake);
+    } catch (...) {  // an unbounded channel found no memory; thrown by run()
+      failure_ = std::current_exception();
+      outcome_ = chan_outcome::done;
+    }
+    return outcome_ != chan_outcome::would_block;
+  }
+  void enqueue(waiter& w) noexcept override {
+    w.slot = &value_;
+    to_.state()->senders.push_back(w);
+  }
+  void dequeue(waiter& w) noexcept override { to_.state()->senders.remove(w); }
+  void complete(waiter& w) noexcept override { outcome_ = w.ok ? chan_outcome::done : chan_outcome::closed; }
+  bool miss_hint() noexcept override { return to_.state()->certainly_full(); }
+
+  void run() {
+    if (outcome_ == chan_outcome::closed) throw_send_on_closed();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    std::invoke(handler_);
+  }
+
+ private:
+  send_chan<T> to_;
+  chan_value<T> value_;
+  chan_outcome outcome_ = chan_outcome::would_block;
+  std::exception_ptr failure_;
+  [[no_unique_address]] H handler_;
+};
+
+template <class H>
+class timeout_case final : public unlocked_case {
+ public:
+  static constexpr bool is_otherwise = false;
+  /// A duration counts from the moment the select finds nothing ready; a time point is absolute.
+  timeout_case(std::int64_t ns, bool relative, H handler) : ns_(ns), relative_(relative), handler_(std::move(handler)) {}
+  std::int64_t deadline() noexcept override {
+    if (relative_) return ns_ <= 0 ? 0 : add_ns(now_ns(), ns_);
+    return ns_ <= now_ns() ? 0 : ns_;
+  }
+  void run() { std::invoke(handler_); }
+
+ private:
+  std::int64_t ns_;
+  bool relative_;
+  [[no_unique_address]] H handler_;
+};
+
+template <class H>
+class otherwise_case final : public unlocked_case {
+ public:
+  static constexpr bool is_otherwise = true;
+  explicit otherwise_case(H handler) : handler_(std::move(handler)) {}
+  void run() { std::invoke(handler_); }
+
+ private:
+  [[no_unique_address]] H handler_;
+};
+
+template <class Handle>
+using element_of = typename std::remove_cvref_t<Handle>::value_type;
+
+template <class Handle>
+concept can_receive = requires(const Handle& h) { recv_chan<element_of<Handle>>(h); };
+template <class Handle>
+concept can_send = requires(const Handle& h) { send_chan<element_of<Handle>>(h); };
+
+}  // namespace detail
+
+/// Receives; `handler(std::optional<T>)` (chan<void>: `handler(bool)`) or `handler()`. nullopt, false: closed and drained.
+template <detail::can_receive Chan, class H>
+  requires(!std::same_as<std::remove_cvref_t<H>, std::optional<detail::element_of<Chan>>>)
+auto on_recv(const Chan& from, H handler) {
+  using T = detail::element_of<Chan>;
+  return detail::recv_case<T, H>(recv_chan<T>(from), std::move(handler));
+}
+/// Receives into `out`; nullopt: closed and drained.
+template <detail::can_receive Chan>
+auto on_recv(const Chan& from, std::optional<detail::element_of<Chan>>& out) {
+  using T = detail::element_of<Chan>;
+  auto store = [&out](std::optional<T> value) { out = std::move(value); };
+  return detail::recv_case<T, decltype(store)>(recv_chan<T>(from), store);
+}
+/// Receives and drops the value.
+template <detail::can_receive Chan>
+auto on_recv(const Chan& from) {
+  return on_recv(from, detail::no_handler{});
+}
+
+/// Sends `value`: an lvalue is copied now; an rvalue is kept in the case and moved out only if the case goes ahead.
+template <detail::can_send Chan, class V, class H = detail::no_handler>
+  requires std::constructible_from<detail::element_of<Chan>, V&&>
+auto on_send(const Chan& to, V&& value, H handler = {}) {
+  using T = detail::element_of<Chan>;
+  return detail::send_case<T, H>(send_chan<T>(to), T(std::forward<V>(value)), std::move(handler));
+}
+template <detail::can_send Chan, class H = detail::no_handler>
+  requires std::is_void_v<detail::element_of<Chan>>
+auto on_send(const Chan& to, H handler = {}) {
+  return detail::send_case<void, H>(send_chan<void>(to), detail::unit{}, std::move(handler));
+}
+
+/// Goes ahead when nothing else has for `timeout`; zero or less: unless something is ready at once.
+template <detail::any_duration D, class H = detail::no_handler>
+auto on_timeout(D timeout, H handler = {}) {
+  return detail::timeout_case<H>(detail::to_ns(timeout), true, std::move(handler));
+}
+template <detail::any_time_point TP, class H = detail::no_handler>
+auto on_deadline(TP deadline, H handler = {}) {
+  return detail::timeout_case<H>(detail::deadline_at(deadline), false, std::move(handler));
+}
+
+/// Goes ahead if at one instant no other case was ready: the select does not block. At most one.
+template <class H = detail::no_handler>
+auto otherwise(H handler = {}) {
+  return detail::otherwise_case<H>(std::move(handler));
+}
+
+/// A case of any kind, for selects whose cases are chosen at run time. May be used in one select after another, but a
+/// sent value is gone after its case went ahead.
+class select_case {
+ public:
+  template <class C>
+    requires(detail::select_case_type<C> && !std::same_as<std::remove_cvref_t<C>, select_case>)
+  select_case(C&& c) : impl_(std::make_unique<model<std::remove_cvref_t<C>>>(std::forward<C>(c))) {}
+
+  detail::case_base& base() noexcept { return impl_->base(); }
+  bool is_otherwise() const noexcept { return impl_->is_otherwise(); }
+  void run() { impl_->run(); }
+
+ private:
+  struct holder {
+    virtual ~holder() = default;
+    virtual detail::case_base& base() noexcept = 0;
+    virtual bool is_otherwise() const noexcept = 0;
+    virtual void run() = 0;
+  };
+  template <class C>
+  struct model final : holder {
+    explicit model(C&& c) : held(std::move(c)) {}
+    explicit model(const C& c) : held(c) {}
+    detail::case_base& base() noexcept override { return held; }
+    bool is_otherwise() const noexcept override { return C::is_otherwise; }
+    void run() override { held.run(); }
+    C held;
+  };
+  std::unique_ptr<holder> impl_;
+};
+
+namespace detail {
+
+std::size_t select_span(std::span<select_case> cases, select_order order);
+
+template <select_order Order, class... Cases>
+std::size_t select_fixed(Cases&... cases) {
+  constexpr std::size_t otherwise_count = (std::size_t{0} + ... + std::size_t{Cases::is_otherwise});
+  static_assert(otherwise_count <= 1, "a select has at most one otherwise");
+  constexpr bool is_default[] = {Cases::is_otherwise..., false};
+  std::size_t otherwise_index = no_case;
+  for (std::size_t i = 0; i < sizeof...(Cases); ++i)
+    if (is_default[i]) otherwise_index = i;
+  case_base* const all[] = {&cases..., nullptr};
+  const std::size_t chosen = select_cases(std::span(all, sizeof...(Cases)), otherwise_index, Order);
+  std::size_t i = 0;
+  ((i++ == chosen ? cases.run() : void()), ...);
+  return chosen;
+}
+
+}  // namespace detail
+
+/// Waits until one case can go ahead, lets it, runs its handler and returns its index. Blocks unless there is an
+/// otherwise; without any case, for ever.
+template <detail::select_case_type... Cases>
+std::size_t select(Cases&&... cases) {
+  return detail::select_fixed<detail::select_order::random>(cases...);
+}
+/// The same over any number of cases. Throws std::invalid_argument for more than one otherwise.
+inline std::size_t select(std::span<select_case> cases) {
+  return detail::select_span(cases, detail::select_order::random);
+}
+/// Of several cases that are ready, the first in argument order goes ahead.
+template <detail::select_case_type... Cases>
+std::size_t select_ordered(Cases&&... cases) {
+  return detail::select_fixed<detail::select_order::in_order>(cases...);
+}
+inline std::size_t select_ordered(std::span<select_case> cases) {
+  return detail::select_span(cases, detail::select_order::in_order);
+}
+
+}  // namespace runnel

@@ -1,0 +1,206 @@
+// The passes of a select (see the file's functions in this order):
+//   look once      each case by itself, in the order to try: most selects end here, with one lock taken
+//   lock all       in the order of addresses, so that two selects cannot wait for each other
+//   look again     with everything locked: what is found (or not found) now is true at one instant
+//   enqueue, park  a waiter in each queue, one claim word for all; the locks are released once off the stack
+//   dequeue        whoever moved the claim word has won; the losers' waiters are taken out
+//
+// Why releasing several locks after parking is safe: the goroutine may be woken as soon as the first lock is free, but
+// before it returns it takes the lock of every case that lost, and the winner's lock was free before it could win. So
+// the list of locks, which lies on its stack, outlives the last unlock.
+#include <runnel/select.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include "base/random.hpp"
+#include "sched/scheduler.hpp"
+#include "sched/thread_agent.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::size_t few = 8;  // cases up to which nothing is allocated
+
+template <class T>
+class small_array {
+ public:
+  explicit small_array(std::size_t n) {
+    if (n > few) heap_ = std::make_unique<T[]>(n);
+  }
+  T& operator[](std::size_t i) noexcept { return heap_ ? heap_[i] : few_[i]; }
+
+ private:
+  T few_[few];
+  std::unique_ptr<T[]> heap_;
+};
+
+std::uint32_t random_below(std::uint32_t n) noexcept {
+  processor* p = current_processor();
+  return (p != nullptr ? p->random : this_thread()->random).below(n);
+}
+
+class select_run {
+ public:
+  select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
+      : cases_(cases), otherwise_(otherwise), order_(cases.size()), locks_(cases.size()) {
+    for (std::size_t i = 0; i < cases.size(); ++i)
+      if (cases[i]->lock() != nullptr) order_[count_++] = static_cast<std::uint32_t>(i);
+    if (order == select_order::random)
+      for (std::size_t i = count_; i > 1; --i)
+        std::swap(order_[i - 1], order_[random_below(static_cast<std::uint32_t>(i))]);
+  }
+
+  std::size_t run() {
+    if (otherwise_ == no_case || count_ <= 1) {
+      if (const std::size_t found = look_once(); found != no_case) return found;
+      if (otherwise_ != no_case) return otherwise_;
+    }
+    if (otherwise_ == no_case) {
+      find_deadline();
+      if (deadline_ == 0) return deadline_case_;
+    }
+    if (count_ == 0) return wait_for_nothing();
+    lock_all();
+    if (const std::size_t found = look_locked(); found != no_case) return found;
+    if (otherwise_ != no_case) {
+      unlock_all();
+      return otherwise_;
+    }
+    return wait();
+  }
+
+ private:
+  std::size_t look_once() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      case_base& c = *cases_[order_[i]];
+      if (otherwise_ != no_case && c.miss_hint()) continue;
+      agent* wake = nullptr;
+      spinlock* lock = c.lock();
+      lock->lock();
+      const bool done = c.try_now(wake);
+      lock->unlock();
+      if (wake != nullptr) ready(wake);
+      if (done) return order_[i];
+    }
+    return no_case;
+  }
+
+  void find_deadline() noexcept {
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      if (cases_[i]->lock() != nullptr) continue;
+      const std::int64_t at = cases_[i]->deadline();
+      if (at >= deadline_) continue;
+      deadline_ = at;
+      deadline_case_ = i;
+    }
+  }
+
+  // Nil channels and timeouts only.
+  std::size_t wait_for_nothing() {
+    if (deadline_ == never) park_forever(cases_.empty() ? wait_reason::select_no_cases : wait_reason::select);
+    claim_word claim{unclaimed};
+    if (!park_until(wait_reason::select, [](void*) {}, nullptr, claim, deadline_)) throw_deadlock();
+    return deadline_case_;
+  }
+
+  void lock_all() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) locks_[i] = cases_[order_[i]]->lock();
+    if (count_ <= few) {
+      for (std::size_t i = 1; i < count_; ++i)
+        for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j) std::swap(locks_[j], locks_[j - 1]);
+    } else {
+      std::sort(&locks_[0], &locks_[0] + count_, std::less<>{});
+    }
+    lock_count_ = static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + count_) - &locks_[0]);
+    for (std::size_t i = 0; i < lock_count_; ++i) locks_[i]->lock();
+  }
+
+  void unlock_all() noexcept {
+    // The run may be gone as soon as the last lock is free: the count is copied.
+    const std::size_t n = lock_count_;
+    spinlock** lock = &locks_[0];
+    for (std::size_t i = 0; i < n; ++i) lock[i]->unlock();
+  }
+  static void unlock_run(void* run) { static_cast<select_run*>(run)->unlock_all(); }
+
+  std::size_t look_locked() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      agent* wake = nullptr;
+      if (!cases_[order_[i]]->try_now(wake)) continue;
+      unlock_all();
+      if (wake != nullptr) ready(wake);
+      return order_[i];
+    }
+    return no_case;
+  }
+
+  std::size_t wait() {
+    claim_word claim{unclaimed};
+    small_array<waiter> waiters(count_);
+    agent* const self = this_agent();
+    for (std::size_t i = 0; i < count_; ++i) {
+      waiter& w = waiters[i];
+      w.who = self;
+      w.claim = &claim;
+      w.index = order_[i];
+      cases_[order_[i]]->enqueue(w);
+    }
+    const bool woken = park_until(wait_reason::select, unlock_run, this, claim, deadline_);
+    const std::uint32_t won = claim.load();
+    std::size_t chosen = won == claimed_by_timeout ? deadline_case_ : std::size_t{won} - 1;
+    for (std::size_t i = 0; i < count_; ++i) {
+      case_base& c = *cases_[order_[i]];
+      if (order_[i] == chosen && woken) {
+        c.complete(waiters[i]);
+        continue;
+      }
+      std::lock_guard lock(*c.lock());
+      c.dequeue(waiters[i]);
+    }
+    if (!woken) throw_deadlock();
+    return chosen;
+  }
+
+  std::span<case_base* const> cases_;
+  const std::size_t otherwise_;
+  small_array<std::uint32_t> order_;  // the cases that have a lock, in the order to try
+  small_array<spinlock*> locks_;      // theirs, by address, each once
+  std::size_t count_ = 0;
+  std::size_t lock_count_ = 0;
+  std::int64_t deadline_ = never;
+  std::size_t deadline_case_ = no_case;
+};
+
+}  // namespace
+
+std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise, select_order order) {
+  check_attention();
+  if (cases.size() == 2 && otherwise != no_case) {
+    case_base& only = *cases[1 - otherwise];
+    if (only.lock() == nullptr || only.miss_hint()) return otherwise;
+  }
+  return select_run(cases, otherwise, order).run();
+}
+
+std::size_t select_span(std::span<select_case> cases, select_order order) {
+  std::vector<case_base*> all;
+  all.reserve(cases.size());
+  std::size_t otherwise = no_case;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (cases[i].is_otherwise()) {
+      if (otherwise != no_case) throw std::invalid_argument("select: more than one otherwise");
+      otherwise = i;
+    }
+    all.push_back(&cases[i].base());
+  }
+  const std::size_t chosen = select_cases(all, otherwise, order);
+  cases[chosen].run();
+  return chosen;
+}
+
+}  // namespace runnel::detail

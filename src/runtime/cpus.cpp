@@ -1,0 +1,84 @@
+#include "runtime/cpus.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <sched.h>
+#include <string>
+#include <unistd.h>
+
+namespace runnel::detail {
+namespace {
+
+constexpr double no_quota = std::numeric_limits<double>::infinity();
+
+int affinity_count() noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+double quota_v2(const std::string& dir) {
+  std::ifstream f(dir + "/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(f >> quota >> period) || quota == "max" || period <= 0) return no_quota;
+  return std::stod(quota) / period;
+}
+
+double quota_v1(const std::string& dir) {
+  double quota = 0;
+  double period = 0;
+  std::ifstream q(dir + "/cpu.cfs_quota_us");
+  std::ifstream p(dir + "/cpu.cfs_period_us");
+  if (!(q >> quota) || !(p >> period) || quota <= 0 || period <= 0) return no_quota;
+  return quota / period;
+}
+
+// The least of the quotas from this process's group up to the root.
+template <class Read>
+double least_quota(const std::string& mount, std::string group, Read read) {
+  double least = no_quota;
+  for (;;) {
+    least = std::min(least, read(mount + group));
+    if (group.empty() || group == "/") return least;
+    group.resize(group.rfind('/'));
+  }
+}
+
+double cgroup_quota() {
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  double least = no_quota;
+  while (std::getline(groups, line)) {  // HIERARCHY:CONTROLLERS:PATH
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const std::string path = line.substr(second + 1);
+    if (controllers.empty())
+      least = std::min(least, least_quota("/sys/fs/cgroup", path, quota_v2));
+    else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
+      least = std::min(least, least_quota("/sys/fs/cgroup/" + controllers, path, quota_v1));
+  }
+  return least;
+}
+
+}  // namespace
+
+int usable_cpus() noexcept {
+  const int mask = affinity_count();
+  try {
+    const double quota = cgroup_quota();
+    if (quota == no_quota) return mask;
+    return std::min(mask, std::max(2, static_cast<int>(std::ceil(quota))));
+  } catch (...) {  // an unreadable file is no quota
+    return mask;
+  }
+}
+
+}  // namespace runnel::detail

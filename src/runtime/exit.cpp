@@ -1,0 +1,44 @@
+#include "runtime/exit.hpp"
+
+#include <ctime>
+
+#include "sched/scheduler.hpp"
+#include "watch/panic.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::int64_t longest_wait = 100'000'000;
+constexpr long poll_interval = 200'000;
+
+void nap() noexcept {
+  const timespec ts{0, poll_interval};
+  nanosleep(&ts, nullptr);
+}
+
+// The processor of the goroutine that called exit, if one did, goes on running.
+bool all_stopped(const processor* self) noexcept {
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    const processor* p = sched.all[i].load();
+    if (p != nullptr && p != self && p->status.load() == processor_status::running) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void stop_at_exit() {
+  while (panicking()) nap();  // the report ends the process
+  sched.stopping.store(true);
+  const std::int64_t end = now_ns() + longest_wait;
+  const processor* self = current_processor();
+  while (!all_stopped(self) && now_ns() < end) {
+    attention.store(1);
+    for (std::uint32_t i = 0; i < sched.processors.load(); ++i)
+      if (processor* p = sched.all[i].load(); p != nullptr && p != self) p->preempt.store(true);
+    nap();
+  }
+}
+
+}  // namespace runnel::detail

@@ -1,0 +1,159 @@
+// The compiled half of go.hpp.
+#include <runnel/go.hpp>
+
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <system_error>
+
+#include "base/env.hpp"
+#include "base/output.hpp"
+#include "runtime/exit.hpp"
+#include "sched/runs.hpp"
+#include "sched/spawn.hpp"
+#include "sched/start.hpp"
+#include "sched/thread_agent.hpp"
+#include "sched/yield.hpp"
+#include "stack/stack.hpp"
+#include "watch/leaks.hpp"
+#include "watch/sysmon.hpp"
+
+namespace runnel {
+namespace detail {
+namespace {
+
+deadlock_action effective(deadlock_action wanted) noexcept {
+  if (wanted != deadlock_action::terminate) return wanted;
+  return env().deadlock == env_choice::ignore ? deadlock_action::ignore : wanted;
+}
+
+leak_action effective(leak_action wanted) noexcept {
+  if (wanted != leak_action::ignore) return wanted;
+  switch (env().leaks) {
+    case env_choice::report: return leak_action::report;
+    case env_choice::terminate: return leak_action::terminate;
+    default: return wanted;
+  }
+}
+
+void apply(const runtime_options& options) {
+  if (options.max_procs < 0) throw std::invalid_argument("runnel: max_procs is negative");
+  if (options.stack_size != 0) {
+    stack_class_for(options.stack_size);  // throws for what nobody can have
+    default_stack_size.store(options.stack_size);
+  }
+  if (options.max_procs > 0) {
+    follow_cpus(false);
+    change_max_procs(options.max_procs);
+  }
+}
+
+struct main_call {
+  void (*body)(void*);
+  void* arg;
+  std::exception_ptr thrown;
+  active_run registered;
+  agent* caller;
+};
+
+// Lives on the caller's stack; `call` is gone as soon as the caller is ready.
+struct main_closure {
+  main_call* call;
+  void operator()() const {
+    call->registered.main.store(this_goroutine_or_null());
+    this_goroutine_or_null()->scope = call->registered.id;
+    try {
+      call->body(call->arg);
+    } catch (...) {
+      call->thrown = std::current_exception();
+    }
+    call->registered.main.store(nullptr);
+    ready(call->caller);
+  }
+};
+
+std::atomic<std::uint64_t> run_ids{0};
+
+}  // namespace
+
+void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
+  if (this_goroutine_or_null() != nullptr) throw std::logic_error("runnel::run called from a goroutine");
+  ensure_started();
+  apply(options);
+  main_call call{body, arg, nullptr, {}, this_agent()};
+  call.registered.id = run_ids.fetch_add(1) + 1;
+  call.registered.action = effective(options.on_deadlock);
+  go_with(go_options{.name = "main"}, here(), main_closure{&call});
+  register_run(call.registered);
+  park_thread(*this_thread(), wait_reason::none, never);
+  unregister_run(call.registered);
+  finish_run(call.registered.id, effective(options.on_leak));
+  if (call.thrown) std::rethrow_exception(std::exchange(call.thrown, nullptr));
+}
+
+void enter_blocking() noexcept {
+  sched.blocking.fetch_add(1);
+  processor* p = current_processor();
+  if (p == nullptr || p->current == nullptr) return;
+  p->in_blocking.store(p->current);
+  sched.spare.fetch_add(1);
+  // Somebody has to look after what this processor leaves: its queue, timers and descriptors.
+  if (any_queued_work(true))
+    wake_for_work();
+  else
+    wake_watcher(0);
+}
+
+void leave_blocking() noexcept {
+  sched.blocking.fetch_sub(1);
+  goroutine* g = this_goroutine_or_null();
+  processor* p = current_processor();
+  if (g == nullptr || p == nullptr) return;
+  p->in_blocking.store(nullptr);
+  sched.spare.fetch_sub(1);
+}
+
+void go_of_nil() { fatal("go of nil func value"); }
+
+}  // namespace detail
+
+void yield() { detail::yield_goroutine(); }
+
+int max_procs() {
+  detail::ensure_started();
+  return detail::sched.max_procs.load();
+}
+
+int set_max_procs(int n) {
+  detail::ensure_started();
+  if (n > 0) detail::follow_cpus(false);
+  return detail::change_max_procs(n);
+}
+
+std::size_t num_goroutines() { return detail::count_goroutines(); }
+
+void lock_os_thread() {
+  if (detail::goroutine* g = detail::this_goroutine_or_null()) detail::lock_thread(*g);
+}
+
+void unlock_os_thread() {
+  if (detail::goroutine* g = detail::this_goroutine_or_null()) detail::unlock_thread(*g);
+}
+
+namespace this_goroutine {
+
+std::uint64_t id() {
+  const detail::goroutine* g = detail::this_goroutine_or_null();
+  return g != nullptr ? g->id : 0;
+}
+
+std::string name() {
+  const detail::goroutine* g = detail::this_goroutine_or_null();
+  const char* text = g != nullptr ? g->name.load() : nullptr;
+  return text != nullptr ? text : "";
+}
+
+bool is_goroutine() { return detail::this_goroutine_or_null() != nullptr; }
+
+}  // namespace this_goroutine
+}  // namespace runnel

@@ -1,0 +1,63 @@
+// A goroutine's control block, at the top of its own stack.
+//
+// State                 who owns the stack           which queue holds it
+//   dead                the free list                none
+//   runnable            the queue it is in           one run queue (or one processor's next slot)
+//   running             the processor that runs it   none
+//   waiting             its waker, once it has it    the wait queues its waiters are in
+//   scanning            the dump that walks it       as waiting; ready() waits until the dump has put waiting back
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <runnel/detail/park.hpp>
+
+#include "sched/sanitizer.hpp"
+#include "stack/stack.hpp"
+
+namespace runnel::detail {
+
+enum class goroutine_state : std::uint32_t { dead, runnable, running, waiting, scanning };
+
+
+struct local_table;
+
+/// The two words of __cxa_eh_globals: the exceptions being handled and how many are in flight.
+struct exception_state {
+  void* caught = nullptr;
+  unsigned uncaught = 0;
+
+  bool any() const noexcept { return caught != nullptr || uncaught != 0; }
+};
+
+struct goroutine : stack_block, agent {
+  // Owned by whoever owns the stack; link of stack_block also chains run queues.
+  void* sp = nullptr;
+  exception_state exceptions;
+  std::atomic<goroutine_state> state{goroutine_state::dead};
+  std::atomic<wait_reason> reason{wait_reason::none};
+  bool deadlocked = false;             // written by the deadlock report before it makes this goroutine ready
+  std::uint16_t lock_depth = 0;        // nested lock_os_thread()
+  std::atomic<std::int64_t> since{0};  // sysmon's coarse time at which it began to wait
+
+  // Immutable from start to end, but for the name, which only the goroutine itself changes.
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;            // 0: started by a plain thread
+  void* created_at = nullptr;          // return address of the call of go
+  void (*entry)(void*) = nullptr;
+  void* closure = nullptr;
+  std::uint64_t scope = 0;             // the run() under which it was started; 0: none
+  std::atomic<char*> name{nullptr};    // owned, from malloc; null: none
+
+  local_table* locals = nullptr;       // owner: the goroutine
+  sanitizer_fiber fiber;
+
+  goroutine* next_in_queue() const noexcept {
+    return static_cast<goroutine*>(link);
+  }
+  void* stack_high() noexcept { return this; }
+};
+static_assert(sizeof(goroutine) <= control_block_bytes);
+
+}  // namespace runnel::detail

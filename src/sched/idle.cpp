@@ -1,0 +1,235 @@
+// How many processors run, and how an idle one goes to sleep without missing work.
+//
+// `spare` says how many more may become active: max_procs, plus one for each that is stuck or inside blocking(),
+// minus the active ones. Whoever wakes a processor takes one from it first; whoever goes idle gives one back.
+//
+// The delicate dance. Two parties must not miss each other:
+//   a publisher    puts work into a queue;          then reads `spare` and `spinning`, and wakes somebody if
+//                                                   one is spare and none is spinning;
+//   an idler       adds to `spare`, takes itself    then looks into all queues again, and wakes somebody (perhaps
+//                  out of `spinning`;               itself) if there is work.
+// Both halves are seq_cst with a write before the read, so at least one of the two sees the other. A publisher that
+// finds somebody spinning may leave the rest to him: he looks into all queues after he has taken himself out of
+// `spinning`, whether he found work (leave_spinning) or not (enter_idle). A waker that counted itself as spinning and
+// then found nothing spare looks again too (wake_for_work).
+//
+// The watcher. One idle processor sleeps until the next timer or in the poller; the others until they are woken. It
+// announces until when (watch_until), then looks at timers and descriptors again; whoever arms one reads watch_until
+// afterwards and interrupts it if its own is earlier (wake_watcher).
+#include <algorithm>
+#include <mutex>
+
+#include "base/futex.hpp"
+#include "sched/scheduler.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::uint32_t woken_bit = 1;
+constexpr std::uint32_t one_nudge = 2;
+
+bool take_spare() noexcept {
+  std::int32_t n = sched.spare.load();
+  while (n > 0)
+    if (sched.spare.compare_exchange_weak(n, n - 1)) return true;
+  return false;
+}
+
+void signal(processor& p, std::uint32_t what) noexcept {
+  if (what == woken_bit)
+    p.wake_word.fetch_or(woken_bit);
+  else
+    p.wake_word.fetch_add(one_nudge);
+  if (sched.watcher.load() == &p && sched.watcher_polls.load())
+    sched.poller->interrupt();
+  else
+    futex_wake(&p.wake_word);
+}
+
+void push_idle(processor& p) noexcept {
+  std::lock_guard lock(sched.idle_lock);
+  p.next_idle = sched.idle;
+  sched.idle = &p;
+}
+
+// The watcher last: it is the one whose waking costs most.
+processor* pop_idle() noexcept {
+  std::lock_guard lock(sched.idle_lock);
+  processor** link = &sched.idle;
+  if (*link == nullptr) return nullptr;
+  if (*link == sched.watcher.load() && (*link)->next_idle != nullptr) link = &(*link)->next_idle;
+  processor* p = *link;
+  *link = p->next_idle;
+  return p;
+}
+
+bool remove_idle(processor& p) noexcept {
+  std::lock_guard lock(sched.idle_lock);
+  for (processor** link = &sched.idle; *link != nullptr; link = &(*link)->next_idle) {
+    if (*link != &p) continue;
+    *link = p.next_idle;
+    return true;
+  }
+  return false;  // somebody is waking it
+}
+
+void count_active() noexcept {
+  if (sched.active.fetch_add(1) == 0 && sched.wake_monitor != nullptr) sched.wake_monitor();
+}
+
+bool anything_to_watch() noexcept {
+  return earliest_timer() != never || (sched.poller != nullptr && sched.poller->pending());
+}
+
+// What the watcher found due goes to whoever may run it: itself if a processor is spare. True: it is active now.
+bool activate_watcher(processor& p) noexcept {
+  if (p.next.load() == nullptr && !p.has_queued_work()) return false;
+  if (take_spare()) {
+    if (remove_idle(p)) {
+      count_active();
+      return true;
+    }
+    sched.spare.fetch_add(1);
+  }
+  flush_queues(p);
+  return false;
+}
+
+// Sleeps once as the watcher. True: active.
+bool watch_once(processor& p) noexcept {
+  const std::uint32_t word = p.wake_word.load();
+  const std::int64_t deadline = earliest_timer();
+  const bool descriptors = sched.poller != nullptr && sched.poller->pending();
+  sched.watcher_polls.store(descriptors);
+  sched.watch_until.store(deadline);
+  const bool changed = (word & woken_bit) != 0 || p.wake_word.load() != word || earliest_timer() < deadline ||
+                       (sched.poller != nullptr && sched.poller->pending()) != descriptors;
+  if (!changed) {
+    if (descriptors)
+      sched.poller->poll(deadline);
+    else
+      futex_wait(p.wake_word, word, deadline);
+  }
+  sched.watch_until.store(0);
+  sched.watcher_polls.store(false);
+  if ((p.wake_word.load() & woken_bit) != 0) return false;
+  run_due_timers(p);
+  return activate_watcher(p);
+}
+
+// Sleeps until woken or, as the watcher, until there is work to run. True: not woken, but active.
+bool sleep_until_needed(processor& p) noexcept {
+  for (;;) {
+    const std::uint32_t word = p.wake_word.load();
+    if ((word & woken_bit) != 0) return false;
+    if (!anything_to_watch()) {
+      futex_wait(p.wake_word, word, never);
+      continue;
+    }
+    processor* none = nullptr;
+    if (!sched.watcher.compare_exchange_strong(none, &p)) {
+      futex_wait(p.wake_word, word, never);
+      continue;
+    }
+    bool active = false;
+    while (!active && (p.wake_word.load() & woken_bit) == 0 && anything_to_watch()) active = watch_once(p);
+    sched.watcher.store(nullptr);
+    if (active) return true;
+  }
+}
+
+void sleep_idle(processor& p) noexcept {
+  if (sleep_until_needed(p)) return;
+  p.wake_word.fetch_and(~woken_bit);
+  p.spinning = true;  // whoever woke us counted us
+}
+
+}  // namespace
+
+void wake_for_work() noexcept {
+  for (;;) {
+    std::int32_t none = 0;
+    if (sched.spare.load() <= 0 || !sched.spinning.compare_exchange_strong(none, 1)) return;
+    if (take_spare()) break;
+    sched.spinning.fetch_sub(1);
+    if (!any_queued_work(false)) return;
+  }
+  processor* p = pop_idle();
+  if (p == nullptr) p = new_processor();
+  if (p == nullptr) {
+    sched.spare.fetch_add(1);
+    sched.spinning.fetch_sub(1);
+    return;
+  }
+  count_active();
+  signal(*p, woken_bit);
+}
+
+void enter_idle(processor& p) noexcept {
+  p.status.store(processor_status::idle);
+  push_idle(p);
+  sched.active.fetch_sub(1);
+  sched.spare.fetch_add(1);
+  if (p.spinning) {
+    p.spinning = false;
+    sched.spinning.fetch_sub(1);
+  }
+  if (any_queued_work(false)) wake_for_work();
+  sleep_idle(p);
+}
+
+bool retire_if_surplus(processor& p) noexcept {
+  std::int32_t n = sched.spare.load();
+  while (n < 0) {
+    if (!sched.spare.compare_exchange_weak(n, n + 1)) continue;
+    flush_queues(p);
+    p.status.store(processor_status::idle);
+    push_idle(p);
+    sched.active.fetch_sub(1);
+    if (p.spinning) {
+      p.spinning = false;
+      sched.spinning.fetch_sub(1);
+    }
+    if (any_queued_work(false)) wake_for_work();
+    sleep_idle(p);
+    return true;
+  }
+  return false;
+}
+
+void leave_spinning(processor& p) noexcept {
+  if (!p.spinning) return;
+  p.spinning = false;
+  if (sched.spinning.fetch_sub(1) == 1 && sched.spare.load() > 0 && any_queued_work(false)) wake_for_work();
+}
+
+void wake_watcher(std::int64_t deadline) noexcept {
+  if (processor* w = sched.watcher.load(); w != nullptr) {
+    const std::int64_t until = sched.watch_until.load();
+    if (until != 0 && deadline < until) signal(*w, one_nudge);
+    return;
+  }
+  if (sched.active.load() > 0 && current_processor() != nullptr) return;  // it looks before it goes idle
+  std::lock_guard lock(sched.idle_lock);
+  if (sched.idle != nullptr) signal(*sched.idle, one_nudge);
+}
+
+void nudge_idle() noexcept {
+  std::lock_guard lock(sched.idle_lock);
+  if (sched.idle != nullptr && sched.watcher.load() == nullptr) signal(*sched.idle, one_nudge);
+}
+
+void adjust_limit(std::int32_t by) noexcept {
+  sched.spare.fetch_add(by);
+  if (by > 0 && any_queued_work(true)) wake_for_work();
+}
+
+int change_max_procs(int n) noexcept {
+  if (n < 1) return sched.max_procs.load();
+  n = std::min(n, static_cast<int>(most_processors / 2));
+  const int old = sched.max_procs.exchange(n);
+  if (old != n) adjust_limit(n - old);
+  return old;
+}
+
+}  // namespace runnel::detail

@@ -1,0 +1,222 @@
+// Finding the next goroutine.
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "sched/scheduler.hpp"
+#include "sched/switch.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::uint32_t most_stolen = queue_capacity / 2;
+constexpr int steal_rounds = 4;
+constexpr int lone_look_pauses = 2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
+
+bool fair_turn(const processor& p) noexcept {
+  return p.tick.load(std::memory_order_relaxed) % fair_interval == 0;
+}
+
+goroutine* take_next(processor& p) noexcept {
+  if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
+  return p.next.exchange(nullptr);
+}
+
+goroutine* take_global(processor& p) noexcept {
+  if (sched.global_size.load() == 0) return nullptr;
+  goroutine_list taken;
+  {
+    std::lock_guard lock(sched.global_lock);
+    const std::size_t share = sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
+    for (std::size_t i = 0; i < share && i < queue_capacity / 2; ++i) {
+      goroutine* g = sched.global.pop_front();
+      if (g == nullptr) break;
+      taken.push_back(g);
+    }
+    sched.global_size.store(sched.global.count);
+  }
+  goroutine* first = taken.pop_front();
+  while (goroutine* g = taken.pop_front()) enqueue_here(p, g);
+  return first;
+}
+
+goroutine* take_any_local(processor& p) noexcept {
+  if (goroutine* g = take_next(p)) return g;
+  if (goroutine* g = p.woken.pop()) return g;
+  return p.started_here.pop();
+}
+
+// The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
+// queues that the usual order neglects.
+goroutine* take_fairly(processor& p) noexcept {
+  if (earliest_timer() != never) run_due_timers(p);
+  if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+  if (goroutine* g = take_global(p)) return g;
+  if (goroutine* g = p.started_here.steal()) return g;
+  if (goroutine* g = p.woken.pop()) return g;
+  return nullptr;
+}
+
+goroutine* steal_from(processor& victim, processor& p) noexcept {
+  std::array<goroutine*, most_stolen> taken;
+  if (const std::uint32_t n = victim.woken.steal_half(taken.data()); n > 0) {
+    for (std::uint32_t i = 1; i < n; ++i) enqueue_here(p, taken[i]);
+    return taken[0];
+  }
+  const std::int64_t half = (victim.started_here.size() + 1) / 2;
+  goroutine* first = victim.started_here.steal();
+  for (std::int64_t i = 1; first != nullptr && i < half; ++i) {
+    goroutine* g = victim.started_here.steal();
+    if (g == nullptr) break;
+    if (!p.started_here.push(g)) push_global(g);
+  }
+  return first;
+}
+
+template <class F>
+goroutine* from_others(processor& p, F&& f) noexcept {
+  const std::uint32_t n = sched.processors.load();
+  const std::uint32_t start = p.random.below(n);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    processor* victim = sched.all[(start + i) % n].load();
+    if (victim == nullptr || victim == &p) continue;
+    if (goroutine* g = f(*victim)) return g;
+  }
+  return nullptr;
+}
+
+// A next slot belongs to whoever filled it while that goroutine is about to block; one that stays as it is over a
+// microsecond or two is work like any other.
+goroutine* steal_lone(processor& victim) noexcept {
+  goroutine* g = victim.next.load();
+  if (g == nullptr) return nullptr;
+  const std::uint32_t tick = victim.tick.load();
+  for (int i = 0; i < lone_look_pauses; ++i) cpu_pause();
+  if (victim.tick.load() != tick) return nullptr;
+  return victim.next.compare_exchange_strong(g, nullptr) ? g : nullptr;
+}
+
+goroutine* steal(processor& p) noexcept {
+  for (int round = 0; round < steal_rounds; ++round) {
+    if (goroutine* g = from_others(p, [&](processor& v) { return steal_from(v, p); })) return g;
+    if (goroutine* g = from_others(p, [&](processor& v) { return steal_lone(v); })) return g;
+    if (goroutine* g = take_global(p)) return g;
+  }
+  return nullptr;
+}
+
+bool start_spinning(processor& p) noexcept {
+  if (p.spinning) return true;
+  // At most half of the active ones look for work, so that looking does not cost more than the work.
+  if (2 * sched.spinning.load() >= sched.active.load()) return false;
+  sched.spinning.fetch_add(1);
+  p.spinning = true;
+  return true;
+}
+
+}  // namespace
+
+goroutine* pick_local(processor& p) noexcept {
+  const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
+  p.tick.store(tick, std::memory_order_relaxed);
+  if (tick % fair_interval == 0) [[unlikely]]
+    return nullptr;
+  return take_any_local(p);
+}
+
+void run_due_timers(processor& p) noexcept {
+  const std::int64_t now = now_ns();
+  if (p.next_timer.load() <= now) sched.timers->run_due(p, now);
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    processor* other = sched.all[i].load();
+    if (other != nullptr && other != &p && other->next_timer.load() <= now) sched.timers->run_due(*other, now);
+  }
+}
+
+std::int64_t earliest_timer() noexcept {
+  std::int64_t earliest = never;
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i)
+    if (processor* p = sched.all[i].load(); p != nullptr) earliest = std::min(earliest, p->next_timer.load());
+  return earliest;
+}
+
+goroutine* find_work(processor& p) noexcept {
+  for (;;) {
+    p.status.store(processor_status::searching, std::memory_order_relaxed);
+    if (retire_if_surplus(p)) continue;
+    goroutine* g = nullptr;
+    if (fair_turn(p)) {
+      p.tick.store(p.tick.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+      g = take_fairly(p);
+    }
+    if (g == nullptr) g = take_any_local(p);
+    if (g == nullptr) g = take_global(p);
+    if (g == nullptr) {
+      if (earliest_timer() != never) run_due_timers(p);
+      if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+      g = take_any_local(p);
+    }
+    if (g == nullptr && start_spinning(p)) {
+      g = steal(p);
+      if (g != nullptr)
+        sched.lone_patience.store(1, std::memory_order_relaxed);
+      else if (const std::uint32_t n = sched.lone_patience.load(std::memory_order_relaxed); n < most_patience)
+        sched.lone_patience.store(n * 2, std::memory_order_relaxed);
+    }
+    if (g != nullptr) {
+      leave_spinning(p);
+      p.status.store(processor_status::running, std::memory_order_relaxed);
+      return g;
+    }
+    enter_idle(p);
+  }
+}
+
+void enqueue_here(processor& p, goroutine* g) noexcept {
+  if (p.woken.push(g)) [[likely]]
+    return;
+  // Full: half of it and g go to the global queue, so that the next pushes have room.
+  std::array<goroutine*, most_stolen> taken;
+  const std::uint32_t n = p.woken.steal_half(taken.data());
+  goroutine_list list;
+  for (std::uint32_t i = 0; i < n; ++i) list.push_back(taken[i]);
+  list.push_back(g);
+  push_global(list);
+}
+
+void push_global(goroutine* g) noexcept {
+  goroutine_list one;
+  one.push_back(g);
+  push_global(one);
+}
+
+void push_global(goroutine_list& list) noexcept {
+  std::lock_guard lock(sched.global_lock);
+  sched.global.append(list);
+  sched.global_size.store(sched.global.count);
+}
+
+void flush_queues(processor& p) noexcept {
+  goroutine_list list;
+  while (goroutine* g = take_any_local(p)) list.push_back(g);
+  if (list.count > 0) {
+    push_global(list);
+    wake_for_work();
+  }
+}
+
+bool any_queued_work(bool with_next) noexcept {
+  if (sched.global_size.load() != 0) return true;
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    processor* p = sched.all[i].load();
+    if (p == nullptr) continue;
+    if (p->has_queued_work()) return true;
+    if (with_next && p->next.load() != nullptr) return true;
+  }
+  return false;
+}
+
+}  // namespace runnel::detail

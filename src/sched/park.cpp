@@ -1,0 +1,142 @@
+// Blocking and waking; see runnel/detail/park.hpp for the protocol.
+#include <sched.h>
+
+#include <runnel/detail/park.hpp>
+
+#include "base/cpu.hpp"
+#include "base/futex.hpp"
+#include "sched/hooks.hpp"
+#include "sched/scheduler.hpp"
+#include "sched/switch.hpp"
+#include "sched/thread_agent.hpp"
+
+namespace runnel::detail {
+
+scheduler constinit sched;
+constinit std::atomic<std::uint32_t> attention{0};
+
+namespace {
+
+// The state is written before the switch although the goroutine still runs: nobody looks at it before the release
+// action has run on the other side.
+bool park_goroutine(processor& p, wait_reason reason, pending_action release) noexcept {
+  goroutine& self = *p.current;
+  self.reason.store(reason, std::memory_order_relaxed);
+  self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  self.state.store(goroutine_state::waiting, std::memory_order_relaxed);
+  p.pending = release;
+  switch_away(p, self, pick_local(p));
+  if (self.deadlocked) [[unlikely]] {
+    self.deadlocked = false;
+    return false;
+  }
+  return true;
+}
+
+void ready_goroutine(goroutine& g) noexcept {
+  auto expected = goroutine_state::waiting;
+  while (!g.state.compare_exchange_weak(expected, goroutine_state::runnable)) {
+    if (expected != goroutine_state::scanning && expected != goroutine_state::waiting) return;  // the deadlock report was faster
+    if (expected == goroutine_state::scanning) sched_yield();
+    expected = goroutine_state::waiting;
+  }
+  start_goroutine_here(&g);
+}
+
+}  // namespace
+
+// A goroutine made ready goes into the next slot; what was there goes into the queue. Where nothing else waits here
+// the running goroutine is probably about to block and will hand over, so that waking another processor for it
+// rarely pays: lone_patience is how often that is tried (doubled when it found nothing, one when it did).
+void start_goroutine_here(goroutine* g) noexcept {
+  processor* p = current_processor();
+  if (p == nullptr) {
+    push_global(g);
+    wake_for_work();
+    return;
+  }
+  goroutine* before = p->next.exchange(g);
+  if (before != nullptr) enqueue_here(*p, before);
+  if (sched.spare.load() <= 0 || sched.spinning.load() != 0) [[likely]]
+    return;
+  if (before == nullptr && !p->has_queued_work() &&
+      ++p->lone_wakes_skipped < sched.lone_patience.load(std::memory_order_relaxed))
+    return;
+  p->lone_wakes_skipped = 0;
+  wake_for_work();
+}
+
+bool park(wait_reason reason, spinlock& held) noexcept {
+  processor* p = current_processor();
+  if (p != nullptr && p->current != nullptr) [[likely]]
+    return park_goroutine(*p, reason, {pending_action::kind::unlock, nullptr, &held});
+  held.unlock();
+  park_thread(*this_thread(), reason, never);
+  return true;
+}
+
+bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
+  processor* p = current_processor();
+  if (p != nullptr && p->current != nullptr) [[likely]]
+    return park_goroutine(*p, reason, {pending_action::kind::call, release, arg});
+  release(arg);
+  park_thread(*this_thread(), reason, never);
+  return true;
+}
+
+bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
+  goroutine* g = self.locked;
+  if (g != nullptr) {
+    g->reason.store(reason, std::memory_order_relaxed);
+    g->since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    g->state.store(goroutine_state::waiting);
+  }
+  const bool endless = deadline == never;
+  if (endless) thread_parks();
+  while (self.signal.load() == 0) {
+    if (deadline <= 0 || (!endless && now_ns() >= deadline)) break;
+    futex_wait(self.signal, 0, deadline);
+  }
+  if (endless) sched.parked_threads.fetch_sub(1);
+  if (g != nullptr) g->state.store(goroutine_state::running);
+  return self.signal.exchange(0) != 0;
+}
+
+void ready(agent* who) noexcept {
+  if (who->what == agent::kind::goroutine) [[likely]] {
+    ready_goroutine(*static_cast<goroutine*>(who));
+    return;
+  }
+  auto& t = *static_cast<thread_agent*>(who);
+  std::atomic<std::uint32_t>* signal = &t.signal;
+  signal->store(1);  // the thread may be gone from here on: only its address is used
+  futex_wake(signal);
+}
+
+goroutine* this_goroutine_or_null() noexcept {
+  if (processor* p = current_processor(); p != nullptr && p->current != nullptr) return p->current;
+  return this_thread()->locked;
+}
+
+const char* wait_reason_text(wait_reason r) noexcept {
+  switch (r) {
+    case wait_reason::none: return "waiting";
+    case wait_reason::chan_receive: return "chan receive";
+    case wait_reason::chan_send: return "chan send";
+    case wait_reason::select: return "select";
+    case wait_reason::select_no_cases: return "select (no cases)";
+    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
+    case wait_reason::chan_send_nil: return "chan send (nil chan)";
+    case wait_reason::sleep: return "sleep";
+    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
+    case wait_reason::shared_mutex_rlock: return "sync.RWMutex.RLock";
+    case wait_reason::shared_mutex_lock: return "sync.RWMutex.Lock";
+    case wait_reason::cond_wait: return "sync.Cond.Wait";
+    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
+    case wait_reason::semacquire: return "semacquire";
+    case wait_reason::io_wait: return "IO wait";
+  }
+  return "waiting";
+}
+
+}  // namespace runnel::detail

@@ -1,0 +1,68 @@
+// A processor: the right and the means to run goroutines, with a thread of its own. How many may be active at once is
+// decided in sched/idle.cpp.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <sys/types.h>
+
+#include "base/cpu.hpp"
+#include "base/random.hpp"
+#include "sched/goroutine.hpp"
+#include "sched/run_queue.hpp"
+#include "stack/stack.hpp"
+
+namespace runnel::detail {
+
+class timer_heap;
+
+/// What has to be done for the context that was just left, once it is off its stack.
+struct pending_action {
+  enum class kind : std::uint8_t { none, unlock, call, requeue, requeue_globally, free };
+  kind what = kind::none;
+  void (*fn)(void*) = nullptr;  // call
+  void* arg = nullptr;          // the lock, fn's argument, or the goroutine
+};
+
+enum class processor_status : std::uint32_t { idle, searching, running };
+
+struct processor {
+  // -- owner only ---------------------------------------------------------------------------------------------------
+  goroutine* current = nullptr;        // null while the scheduler's own context runs
+  pending_action pending;
+  exception_state* eh = nullptr;       // __cxa_get_globals() of this processor's thread
+  void* sched_sp = nullptr;            // the scheduler's context while a goroutine runs
+  sanitizer_fiber sched_fiber;
+  stack_cache stacks;
+  random_source random;
+  std::uint64_t next_id = 0;           // goroutine ids reserved for this processor: [next_id, id_end)
+  std::uint64_t id_end = 0;
+  std::uint32_t lone_wakes_skipped = 0;
+  bool spinning = false;               // counted in scheduler::spinning
+
+  // -- written by the owner, read by others --------------------------------------------------------------------------
+  alignas(cache_line) std::atomic<std::uint32_t> tick{0};  // picks so far: sysmon sees by it whether we get on
+  std::atomic<std::uint64_t> started{0};
+  std::atomic<std::uint64_t> ended{0};
+  std::atomic<processor_status> status{processor_status::idle};
+  std::atomic<goroutine*> in_blocking{nullptr};            // the goroutine that is inside blocking(), if any
+  std::atomic<pid_t> tid{0};
+
+  // -- shared ---------------------------------------------------------------------------------------------------------
+  alignas(cache_line) std::atomic<goroutine*> next{nullptr};  // woken last; inherits the time slice
+  woken_queue woken;
+  started_queue started_here;
+  alignas(cache_line) std::atomic<std::int64_t> next_timer{never};  // earliest of `timers`
+  timer_heap* timers = nullptr;                                     // immutable after construction
+  std::atomic<bool> preempt{false};                                 // sysmon: give way at the next runtime call
+  std::atomic<std::uint32_t> wake_word{0};  // bit 0: woken to run, as a spinning processor; the rest counts nudges
+  std::uint32_t index = 0;                                          // immutable after construction
+  processor* next_idle = nullptr;                                   // guarded by scheduler::idle_lock
+
+  bool has_queued_work() const noexcept { return !woken.empty() || !started_here.empty(); }
+};
+
+/// The processor whose thread is calling; null on a plain thread. Never cached across a switch.
+processor* current_processor() noexcept;
+void set_current_processor(processor* p) noexcept;
+
+}  // namespace runnel::detail

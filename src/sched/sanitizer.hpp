@@ -1,0 +1,78 @@
+// What sanitizers and valgrind have to be told about stacks. Without them everything here is empty.
+#pragma once
+#include <cstddef>
+
+#include <runnel/detail/config.hpp>
+
+#if RUNNEL_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#if RUNNEL_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace runnel::detail {
+
+/// One context (a goroutine's or a thread's own) as the sanitizers know it.
+struct sanitizer_fiber {
+#if RUNNEL_TSAN
+  void* tsan = nullptr;
+#endif
+#if RUNNEL_ASAN
+  void* fake_stack = nullptr;
+  const void* low = nullptr;
+  std::size_t size = 0;
+#endif
+
+  void create([[maybe_unused]] void* stack_low, [[maybe_unused]] std::size_t bytes) noexcept {
+#if RUNNEL_TSAN
+    tsan = __tsan_create_fiber(0);
+#endif
+#if RUNNEL_ASAN
+    fake_stack = nullptr;
+    low = stack_low;
+    size = bytes;
+    __asan_unpoison_memory_region(stack_low, bytes);
+#endif
+  }
+  /// The context has ended and its stack is not in use any more.
+  void destroy() noexcept {
+#if RUNNEL_TSAN
+    __tsan_destroy_fiber(tsan);
+    tsan = nullptr;
+#endif
+  }
+  /// For the context a thread starts with.
+  void adopt_thread() noexcept {
+#if RUNNEL_TSAN
+    tsan = __tsan_get_current_fiber();
+#endif
+  }
+};
+
+/// Just before leaving `from` for `to`; `ends`: `from` will never be continued.
+inline void leaving([[maybe_unused]] sanitizer_fiber& from, [[maybe_unused]] sanitizer_fiber& to,
+                    [[maybe_unused]] bool ends) noexcept {
+#if RUNNEL_ASAN
+  __sanitizer_start_switch_fiber(ends ? nullptr : &from.fake_stack, to.low, to.size);
+#endif
+#if RUNNEL_TSAN
+  __tsan_switch_to_fiber(to.tsan, 0);
+#endif
+}
+
+/// First thing on the other side. `came_from`: filled in for a thread's own stack, whose bounds nobody told us.
+inline void arrived([[maybe_unused]] sanitizer_fiber& self, [[maybe_unused]] sanitizer_fiber* came_from) noexcept {
+#if RUNNEL_ASAN
+  const void* low = nullptr;
+  std::size_t size = 0;
+  __sanitizer_finish_switch_fiber(self.fake_stack, &low, &size);
+  if (came_from != nullptr) {
+    came_from->low = low;
+    came_from->size = size;
+  }
+#endif
+}
+
+}  // namespace runnel::detail

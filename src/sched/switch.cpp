@@ -1,0 +1,99 @@
+#include "sched/switch.hpp"
+
+#include "sched/spawn.hpp"
+#include "sched/thread_agent.hpp"
+
+namespace runnel::detail {
+
+void run_pending(processor& p) noexcept {
+  const pending_action a = p.pending;
+  p.pending.what = pending_action::kind::none;
+  switch (a.what) {
+    case pending_action::kind::none:
+      break;
+    case pending_action::kind::unlock:
+      static_cast<spinlock*>(a.arg)->unlock();
+      break;
+    case pending_action::kind::call:
+      a.fn(a.arg);
+      break;
+    case pending_action::kind::requeue:
+      enqueue_here(p, static_cast<goroutine*>(a.arg));
+      break;
+    case pending_action::kind::requeue_globally:
+      push_global(static_cast<goroutine*>(a.arg));
+      break;
+    case pending_action::kind::free:
+      free_goroutine(p, *static_cast<goroutine*>(a.arg));
+      break;
+  }
+}
+
+namespace {
+
+// A new goroutine begins here, on its own stack. The frame neither catches nor is noexcept: an exception that leaves
+// the closure finds no handler, so terminate runs on the throwing stack with nothing unwound.
+void goroutine_main(void* switch_arg, void* self) {
+  auto& g = *static_cast<goroutine*>(self);
+  auto& p = *static_cast<processor*>(switch_arg);
+  arrived(g.fiber, &p.sched_fiber);
+  finish_switch(p);
+  g.entry(g.closure);
+  end_goroutine(g);
+}
+
+}  // namespace
+
+context_entry goroutine_entry() noexcept { return goroutine_main; }
+
+void switch_away(processor& p, goroutine& self, goroutine* to) noexcept {
+  take_exceptions(*p.eh, self.exceptions);
+  void* resumed = nullptr;
+  p.current = to;
+  if (to != nullptr) {
+    to->state.store(goroutine_state::running, std::memory_order_relaxed);
+    give_exceptions(*p.eh, to->exceptions);
+    leaving(self.fiber, to->fiber, false);
+    resumed = runnel_switch(&self.sp, to->sp, &p);
+  } else {
+    leaving(self.fiber, p.sched_fiber, false);
+    resumed = runnel_switch(&self.sp, p.sched_sp, &p);
+  }
+  auto& now = *static_cast<processor*>(resumed);
+  arrived(self.fiber, nullptr);
+  finish_switch(now);
+}
+
+void switch_from_ended(processor& p, goroutine& self) noexcept {
+  goroutine* to = pick_local(p);
+  p.current = to;
+  void* unused = nullptr;
+  if (to != nullptr) {
+    to->state.store(goroutine_state::running, std::memory_order_relaxed);
+    give_exceptions(*p.eh, to->exceptions);
+    leaving(self.fiber, to->fiber, true);
+    runnel_switch(&unused, to->sp, &p);
+  } else {
+    leaving(self.fiber, p.sched_fiber, true);
+    runnel_switch(&unused, p.sched_sp, &p);
+  }
+  __builtin_unreachable();
+}
+
+processor* switch_into(processor& p, goroutine& to) noexcept {
+  p.current = &to;
+  to.state.store(goroutine_state::running, std::memory_order_relaxed);
+  give_exceptions(*p.eh, to.exceptions);
+  sanitizer_fiber& own = p.sched_fiber;
+  leaving(own, to.fiber, false);
+  auto* now = static_cast<processor*>(runnel_switch(&p.sched_sp, to.sp, &p));
+  if (now == nullptr) {  // the processor went to another thread when `to` was locked to this one
+    arrived(this_thread()->base_fiber, nullptr);
+    return nullptr;
+  }
+  arrived(now->sched_fiber, nullptr);
+  finish_switch(*now);
+  return now;
+}
+
+}  // namespace runnel::detail

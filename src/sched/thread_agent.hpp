@@ -1,0 +1,40 @@
+// A plain thread as something that can park: it sleeps on a futex. A goroutine locked to its thread parks this way
+// too.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include <runnel/detail/park.hpp>
+
+#include "base/random.hpp"
+#include "sched/goroutine.hpp"
+
+namespace runnel::detail {
+
+struct thread_agent : agent {
+  constexpr thread_agent() noexcept : agent{kind::thread} {}
+
+  std::atomic<std::uint32_t> signal{0};  // 1: ready() was called
+  random_source random;                  // owner only
+  goroutine* locked = nullptr;           // owner only: the goroutine that is locked to this thread
+  void* base_sp = nullptr;               // owner only: the thread's own context while `locked` runs on it
+  sanitizer_fiber base_fiber;
+  goroutine* leaving = nullptr;          // owner only: it has just left this thread, which is about to end
+  bool leaving_ended = false;            // owner only: it has ended
+};
+
+/// The calling thread's; never cached across a switch.
+thread_agent* this_thread() noexcept;
+
+/// The calling goroutine, also when it is locked to its thread; null on a plain thread.
+goroutine* this_goroutine_or_null() noexcept;
+
+void lock_thread(goroutine& g);
+void unlock_thread(goroutine& g) noexcept;
+/// Called on the thread's own stack after the goroutine that was locked to it has left.
+void finish_detached_thread() noexcept;
+
+/// Sleeps until ready(); false if `deadline` came first.
+bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept;
+
+}  // namespace runnel::detail

@@ -1,0 +1,163 @@
+// The threads that processors run on.
+#include <cstdlib>
+#include <cxxabi.h>
+#include <memory>
+#include <new>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/futex.hpp"
+#include "base/output.hpp"
+#include "sched/scheduler.hpp"
+#include "sched/signal_stack.hpp"
+#include "sched/switch.hpp"
+#include "sched/thread_agent.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::uint32_t woken_bit = 1;
+constexpr std::size_t thread_stack_bytes = 256 * 1024;  // the scheduler's own frames, and signal handlers
+
+void loop(processor* p) {
+  while (p != nullptr) p = switch_into(*p, *find_work(*p));
+}
+
+void* thread_main(void* arg) {
+  auto& p = *static_cast<processor*>(arg);
+  install_signal_stack();
+  set_current_processor(&p);
+  p.eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+  p.tid.store(static_cast<pid_t>(syscall(SYS_gettid)));
+  p.sched_fiber.adopt_thread();
+  if (p.status.load() == processor_status::idle) {  // a new processor: wait for whoever made it to wake it
+    while ((p.wake_word.load() & woken_bit) == 0) futex_wait(p.wake_word, p.wake_word.load() & ~woken_bit, never);
+    p.wake_word.fetch_and(~woken_bit);
+    p.spinning = true;
+  }
+  loop(&p);
+  // Only a thread that gave its processor away, for a goroutine that was locked to it, comes here.
+  remove_signal_stack();
+  sched.runtime_threads.fetch_sub(1);
+  finish_detached_thread();
+  return nullptr;
+}
+
+bool try_start_thread(processor& p) noexcept {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, thread_stack_bytes);
+  pthread_t thread;
+  sched.runtime_threads.fetch_add(1);
+  const int error = pthread_create(&thread, &attributes, thread_main, &p);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) sched.runtime_threads.fetch_sub(1);
+  return error == 0;
+}
+
+std::atomic<bool> limit_reported{false};
+
+void report_limit(const char* why) noexcept {
+  if (limit_reported.exchange(true)) return;
+  write_stderr("runnel: ");
+  write_stderr(why);
+  write_stderr(" (");
+  write_stderr(std::uint64_t{sched.processors.load()});
+  write_stderr(" processors); goroutines wait until a thread comes back from the kernel\n");
+}
+
+}  // namespace
+
+processor* new_processor() noexcept {
+  std::uint32_t index = sched.processors.load();
+  do {
+    if (index >= most_processors) {
+      report_limit("the limit of threads is reached");
+      return nullptr;
+    }
+  } while (!sched.processors.compare_exchange_weak(index, index + 1));
+  auto* p = new (std::nothrow) processor;
+  if (p == nullptr) return nullptr;
+  p->index = index;
+  p->random = random_source(index + 1);
+  p->timers = sched.timers->make_heap(*p);
+  sched.all[index].store(p);
+  if (!try_start_thread(*p)) {
+    report_limit("no more threads can be created");
+    return nullptr;  // its slot stays, without work
+  }
+  return p;
+}
+
+void start_thread(processor& p) {
+  if (!try_start_thread(p)) {
+    write_stderr("fatal error: runnel: no thread can be created\n");
+    end_process(2);
+  }
+}
+
+// -- lock_os_thread ---------------------------------------------------------------------------------------------------
+// The goroutine keeps the thread; the processor goes on with a new one. From then on the goroutine parks as a plain
+// thread does, beyond max_procs.
+
+void lock_thread(goroutine& g) {
+  if (g.lock_depth++ != 0) return;
+  processor& p = *current_processor();
+  thread_agent& t = *this_thread();
+  t.locked = &g;
+  t.base_sp = p.sched_sp;
+  t.base_fiber = p.sched_fiber;
+  p.current = nullptr;
+  set_current_processor(nullptr);
+  start_thread(p);
+}
+
+namespace {
+
+void leave_locked_thread(goroutine& g, bool ends) noexcept {
+  thread_agent& t = *this_thread();
+  t.locked = nullptr;
+  t.signal.store(0);
+  auto* eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+  take_exceptions(*eh, g.exceptions);
+  leaving(g.fiber, t.base_fiber, ends);
+  void* p = runnel_switch(&g.sp, t.base_sp, nullptr);
+  arrived(g.fiber, nullptr);
+  finish_switch(*static_cast<processor*>(p));
+}
+
+}  // namespace
+
+void unlock_thread(goroutine& g) noexcept {
+  if (g.lock_depth == 0 || --g.lock_depth != 0) return;
+  g.state.store(goroutine_state::runnable);
+  this_thread()->leaving = &g;
+  leave_locked_thread(g, false);
+}
+
+void end_locked_goroutine(goroutine& g) noexcept {
+  this_thread()->leaving = &g;
+  g.lock_depth = 0;
+  this_thread()->leaving_ended = true;
+  leave_locked_thread(g, true);
+  __builtin_unreachable();
+}
+
+// Back on the thread's own stack, without a processor: pass the goroutine on, and end.
+void finish_detached_thread() noexcept {
+  thread_agent& t = *this_thread();
+  goroutine& g = *t.leaving;
+  if (t.leaving_ended) {
+    g.fiber.destroy();
+    g.state.store(goroutine_state::dead, std::memory_order_release);
+    sched.ended_outside.fetch_add(1);
+    g.owner->give_one(&g);
+  } else {
+    push_global(&g);
+    wake_for_work();
+  }
+}
+
+}  // namespace runnel::detail

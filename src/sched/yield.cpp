@@ -1,0 +1,46 @@
+// Giving way: by wish, and when a time slice is over.
+#include "sched/yield.hpp"
+
+#include <sched.h>
+
+#include "sched/switch.hpp"
+#include "sched/thread_agent.hpp"
+
+namespace runnel::detail {
+
+void yield_goroutine() noexcept {
+  processor* p = current_processor();
+  if (p == nullptr || p->current == nullptr) {
+    sched_yield();
+    return;
+  }
+  goroutine& self = *p->current;
+  goroutine* to = pick_local(*p);
+  if (to == nullptr) {
+    // Nothing here: only every so often is the rest of the world asked, so that yielding alone costs little.
+    const bool look = p->tick.load(std::memory_order_relaxed) % fair_interval == 0 || sched.global_size.load() != 0 ||
+                      attention.load(std::memory_order_relaxed) != 0;
+    if (!look) return;
+    p->preempt.store(false, std::memory_order_relaxed);
+    self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
+    p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
+    switch_away(*p, self, nullptr);
+    return;
+  }
+  self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
+  p->pending = {pending_action::kind::requeue, nullptr, &self};
+  switch_away(*p, self, to);
+}
+
+void attend() noexcept {
+  processor* p = current_processor();
+  if (p == nullptr || p->current == nullptr) return;
+  if (!p->preempt.load(std::memory_order_relaxed) || !p->preempt.exchange(false)) return;
+  if (earliest_timer() != never) run_due_timers(*p);
+  goroutine& self = *p->current;
+  self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
+  p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
+  switch_away(*p, self, nullptr);
+}
+
+}  // namespace runnel::detail

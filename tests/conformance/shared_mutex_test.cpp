@@ -1,0 +1,349 @@
+// shared_mutex and shared_timed_mutex.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/sync.hpp>
+#include <runnel/time.hpp>
+
+#include "../support/goroutine_state.hpp"
+#include "../support/matrix.hpp"
+#include "../support/stopwatch.hpp"
+
+namespace {
+
+using namespace runnel_test;
+using runnel::shared_mutex;
+using runnel::shared_timed_mutex;
+using runnel::wait_group;
+
+static_assert(!std::is_copy_constructible_v<shared_mutex> && !std::is_move_constructible_v<shared_mutex>);
+
+constexpr const char* waiting_to_read = "sync.RWMutex.RLock";
+constexpr const char* waiting_to_write = "sync.RWMutex.Lock";
+
+MATRIX_TEST(SharedMutex, ReadersAreInsideTogether_RW01) {
+  for (const int readers : {1, 3, 4}) {
+    shared_mutex m;
+    runnel::chan<void> inside(readers);
+    runnel::chan<void> leave;
+    wait_group all;
+    for (int i = 0; i < readers; ++i)
+      all.go([&] {
+        const std::shared_lock lock(m);
+        inside.send();
+        leave.recv();
+      });
+    for (int i = 0; i < readers; ++i) EXPECT_TRUE(inside.recv_for(10s));
+    leave.close();
+    all.wait();
+  }
+}
+
+void exclusion(int readers, int rounds) {
+  shared_mutex m;
+  std::atomic<int> activity{0};
+  wait_group all;
+  for (int w = 0; w < 2; ++w)
+    all.go([&, rounds] {
+      for (int i = 0; i < rounds; ++i) {
+        const std::scoped_lock lock(m);
+        EXPECT_EQ(activity += 10'000, 10'000);
+        if (i % 10 == 0) runnel::yield();
+        activity -= 10'000;
+      }
+    });
+  for (int r = 0; r < readers; ++r)
+    all.go([&, rounds] {
+      for (int i = 0; i < rounds; ++i) {
+        const std::shared_lock lock(m);
+        const int n = activity += 1;
+        EXPECT_TRUE(n >= 1 && n < 10'000) << n;
+        if (i % 10 == 0) runnel::yield();
+        activity -= 1;
+      }
+    });
+  all.wait();
+  EXPECT_EQ(activity, 0);
+}
+
+MATRIX_TEST(SharedMutex, WritersAreAlone_RW02) {
+  for (const int readers : {1, 3, 10}) exclusion(readers, scaled(500));
+}
+
+MATRIX_TEST(SharedMutex, TryLocks_RW03) {
+  shared_mutex m;
+  m.lock();
+  EXPECT_FALSE(m.try_lock());
+  EXPECT_FALSE(m.try_lock_shared());
+  m.unlock();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+  EXPECT_TRUE(m.try_lock_shared());
+  EXPECT_TRUE(m.try_lock_shared());
+  EXPECT_FALSE(m.try_lock());
+  m.unlock_shared();
+  EXPECT_FALSE(m.try_lock());
+  m.unlock_shared();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+}
+
+MATRIX_TEST(SharedMutex, AWaitingWriterHoldsOffNewReaders_RW04_RW08) {
+  shared_mutex m;
+  m.lock_shared();
+  std::atomic<int> order{0};
+  int writer_at = 0;
+  int reader_at = 0;
+  wait_group all;
+  all.go([&] {
+    const std::scoped_lock lock(m);
+    writer_at = ++order;
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_write));
+  EXPECT_FALSE(m.try_lock_shared());
+  all.go([&] {
+    const std::shared_lock lock(m);
+    reader_at = ++order;
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_read));
+  m.unlock_shared();
+  all.wait();
+  EXPECT_EQ(writer_at, 1);
+  EXPECT_EQ(reader_at, 2);
+}
+
+MATRIX_TEST(SharedMutex, AWriterEntersOnlyAfterAllReaders_RW07) {
+  shared_mutex m;
+  m.lock_shared();
+  m.lock_shared();
+  std::atomic<bool> writing{false};
+  runnel::chan<void> finish;
+  wait_group all;
+  all.go([&] {
+    const std::scoped_lock lock(m);
+    writing = true;
+    finish.recv();
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_write));
+  m.unlock_shared();
+  EXPECT_FALSE(writing);
+  EXPECT_TRUE(until_blocked(waiting_to_write));
+  m.unlock_shared();
+  EXPECT_TRUE(eventually([&] { return writing.load(); }));
+  std::atomic<bool> reading{false};
+  all.go([&] {
+    const std::shared_lock lock(m);
+    reading = true;
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_read));
+  EXPECT_FALSE(reading);
+  finish.send();
+  all.wait();
+  EXPECT_TRUE(reading);
+}
+
+MATRIX_TEST(SharedMutex, ReadersThatComeAllTheTimeDoNotStarveAWriter_RW08) {
+  shared_mutex m;
+  std::atomic<bool> stop{false};
+  wait_group readers;
+  for (int r = 0; r < 3; ++r)
+    readers.go([&] {
+      while (!stop) {
+        const std::shared_lock lock(m);
+        runnel::sleep_for(200us);
+      }
+    });
+  const stopwatch watch;
+  for (int i = 0; i < 10; ++i) {
+    const std::scoped_lock lock(m);
+  }
+  EXPECT_LT(watch.elapsed(), 10s);
+  stop = true;
+  readers.wait();
+}
+
+MATRIX_TEST(SharedMutex, WritersThatComeAllTheTimeDoNotStarveAReader) {
+  shared_mutex m;
+  std::atomic<bool> stop{false};
+  wait_group writers;
+  for (int w = 0; w < 2; ++w)
+    writers.go([&] {
+      while (!stop) {
+        const std::scoped_lock lock(m);
+        runnel::sleep_for(200us);
+      }
+    });
+  const stopwatch watch;
+  for (int i = 0; i < 10; ++i) {
+    const std::shared_lock lock(m);
+  }
+  EXPECT_LT(watch.elapsed(), 10s);
+  stop = true;
+  writers.wait();
+}
+
+MATRIX_TEST(SharedMutex, AnotherGoroutineMayUnlock) {
+  shared_mutex m;
+  m.lock();
+  runnel::go([&] { m.unlock(); });
+  m.lock_shared();
+  runnel::go([&] { m.unlock_shared(); });
+  m.lock();
+  m.unlock();
+}
+
+MATRIX_TEST_THREAD(SharedMutex, ExcludesThreadsAndGoroutines_RW02) {
+  shared_mutex m;
+  long counter = 0;
+  const int rounds = scaled(1000);
+  wait_group all;
+  for (int g = 0; g < 2; ++g)
+    all.go([&] {
+      for (int i = 0; i < rounds; ++i) {
+        const std::scoped_lock lock(m);
+        ++counter;
+      }
+    });
+  long last = 0;
+  for (int i = 0; i < rounds; ++i) {
+    const std::shared_lock lock(m);
+    EXPECT_GE(counter, last);
+    last = counter;
+  }
+  all.wait();
+  EXPECT_EQ(counter, 2L * rounds);
+}
+
+// The lifetime rule, for both kinds of former owner.
+MATRIX_TEST(SharedMutex, MayBeDestroyedByTheNextOwner) {
+  for (int i = 0; i < scaled(3000); ++i) {
+    auto m = std::make_unique<shared_mutex>();
+    const bool shared = i % 2 == 0;
+    if (shared)
+      m->lock_shared();
+    else
+      m->lock();
+    runnel::go([p = m.get(), shared] {
+      if (shared)
+        p->unlock_shared();
+      else
+        p->unlock();
+    });
+    if (i % 3 == 0) runnel::yield();
+    m->lock();
+    m->unlock();
+    m.reset();
+  }
+}
+
+MATRIX_TEST(SharedTimedMutex, TimedLocksGiveUpInTime) {
+  shared_timed_mutex m;
+  m.lock();
+  const stopwatch watch;
+  EXPECT_FALSE(m.try_lock_for(10ms));
+  EXPECT_FALSE(m.try_lock_shared_for(10ms));
+  EXPECT_FALSE(m.try_lock_until(runnel::clock::now() + 10ms));
+  EXPECT_FALSE(m.try_lock_shared_until(std::chrono::steady_clock::now() + 10ms));
+  EXPECT_GE(watch.elapsed(), 40ms);
+  m.unlock();
+  EXPECT_TRUE(m.try_lock_shared_for(-1s));
+  EXPECT_TRUE(m.try_lock_shared_for(1ms));
+  EXPECT_FALSE(m.try_lock_for(1ms));
+  m.unlock_shared();
+  m.unlock_shared();
+  EXPECT_TRUE(m.try_lock_for(1ms));
+  m.unlock();
+}
+
+MATRIX_TEST(SharedTimedMutex, TheyTakeItWhenItBecomesFree) {
+  shared_timed_mutex m;
+  m.lock();
+  wait_group all;
+  all.go([&] {
+    EXPECT_TRUE(m.try_lock_shared_for(1h));
+    m.unlock_shared();
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_read));
+  m.unlock();
+  all.wait();
+  m.lock_shared();
+  all.go([&] {
+    EXPECT_TRUE(m.try_lock_for(1h));
+    m.unlock();
+  });
+  EXPECT_TRUE(until_blocked(waiting_to_write));
+  m.unlock_shared();
+  all.wait();
+}
+
+// A writer that gives up must let in the readers it held off.
+MATRIX_TEST(SharedTimedMutex, AWriterThatGivesUpLetsTheReadersIn_RW04) {
+  shared_timed_mutex m;
+  m.lock_shared();
+  wait_group all;
+  std::atomic<bool> entered{false};
+  all.go([&] { EXPECT_FALSE(m.try_lock_for(100ms)); });
+  EXPECT_TRUE(until_blocked(waiting_to_write));
+  all.go([&] {
+    const std::shared_lock lock(m);
+    entered = true;
+  });
+  EXPECT_TRUE(eventually([&] { return entered.load(); }));
+  all.wait();
+  EXPECT_TRUE(m.try_lock_shared());
+  m.unlock_shared();
+  m.unlock_shared();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+}
+
+MATRIX_TEST(SharedTimedMutex, TimeoutsRacingUnlocksLoseNothing_RW02) {
+  shared_timed_mutex m;
+  std::atomic<int> activity{0};
+  wait_group all;
+  for (int g = 0; g < 6; ++g)
+    all.go([&, g] {
+      for (int i = 0; i < scaled(200); ++i) {
+        const auto patience_us = std::chrono::microseconds((i * 7 + g) % 60);
+        if (g % 2 == 0) {
+          if (!m.try_lock_for(patience_us)) continue;
+          EXPECT_EQ(activity += 10'000, 10'000);
+          if (i % 5 == 0) runnel::sleep_for(30us);
+          activity -= 10'000;
+          m.unlock();
+        } else {
+          if (!m.try_lock_shared_for(patience_us)) continue;
+          EXPECT_LT(activity += 1, 10'000);
+          if (i % 5 == 0) runnel::sleep_for(30us);
+          activity -= 1;
+          m.unlock_shared();
+        }
+      }
+    });
+  all.wait();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+}
+
+MATRIX_TEST(SharedTimedMutex, StandardLocksWorkWithIt) {
+  shared_timed_mutex m;
+  {
+    const std::unique_lock lock(m, 1ms);
+    EXPECT_TRUE(lock.owns_lock());
+    const std::shared_lock reader(m, 1ms);
+    EXPECT_FALSE(reader.owns_lock());
+  }
+  const std::shared_lock reader(m, 1ms);
+  EXPECT_TRUE(reader.owns_lock());
+}
+
+}  // namespace
