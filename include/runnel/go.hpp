@@ -178,7 +178,7 @@ template <class F, class... A>
 RUNNEL_ALWAYS_INLINE auto async(F&& f, A&&... args) {
   using R = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
   detail::check_callable<std::decay_t<F>>(f);
-  detail::promise_and_future<R> ends;
+  auto ends = detail::make_promise<R>();
   detail::go_closure<std::decay_t<F>, std::decay_t<A>...> call = detail::make_closure(std::forward<F>(f), std::forward<A>(args)...);
   detail::go_with(go_options{}, detail::here(),
                   [promise = std::move(ends.promise), call = std::move(call)]() mutable { promise.run(call); });

@@ -72,6 +72,12 @@ struct main_closure {
   }
 };
 
+struct registration {
+  explicit registration(active_run& r) noexcept : run(r) { register_run(run); }
+  ~registration() { unregister_run(run); }
+  active_run& run;
+};
+
 std::atomic<std::uint64_t> run_ids{0};
 
 }  // namespace
@@ -83,10 +89,11 @@ void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
   main_call call{body, arg, nullptr, {}, this_agent()};
   call.registered.id = run_ids.fetch_add(1) + 1;
   call.registered.action = effective(options.on_deadlock);
-  go_with(go_options{.name = "main"}, here(), main_closure{&call});
-  register_run(call.registered);
-  park_thread(*this_thread(), wait_reason::none, never);
-  unregister_run(call.registered);
+  {
+    const registration in_list(call.registered);
+    go_with(go_options{.name = "main"}, here(), main_closure{&call});
+    park_thread(*this_thread(), wait_reason::none, never);
+  }
   finish_run(call.registered.id, effective(options.on_leak));
   if (call.thrown) std::rethrow_exception(std::exchange(call.thrown, nullptr));
 }
@@ -95,7 +102,8 @@ void enter_blocking() noexcept {
   sched.blocking.fetch_add(1);
   processor* p = current_processor();
   if (p == nullptr || p->current == nullptr) return;
-  p->in_blocking.store(p->current);
+  p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
+  p->in_blocking.store(true);
   sched.spare.fetch_add(1);
   // Somebody has to look after what this processor leaves: its queue, timers and descriptors.
   if (any_queued_work(true))
@@ -109,7 +117,7 @@ void leave_blocking() noexcept {
   goroutine* g = this_goroutine_or_null();
   processor* p = current_processor();
   if (g == nullptr || p == nullptr) return;
-  p->in_blocking.store(nullptr);
+  p->in_blocking.store(false);
   sched.spare.fetch_sub(1);
 }
 

@@ -52,7 +52,7 @@ void start() noexcept {
   install_panic_handler();
   install_overflow_handler();
   install_quit_handler();
-  start_sysmon(follow_cpus);
+  start_sysmon(follow_cpus, usable_cpus);
   // The first processor exists from here on: plain threads arm their timers in its heap.
   processor* first = new_processor();
   if (first == nullptr) {

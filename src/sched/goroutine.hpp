@@ -20,8 +20,8 @@ namespace runnel::detail {
 
 enum class goroutine_state : std::uint32_t { dead, runnable, running, waiting, scanning };
 
-
 struct local_table;
+struct thread_agent;
 
 /// The two words of __cxa_eh_globals: the exceptions being handled and how many are in flight.
 struct exception_state {
@@ -51,6 +51,7 @@ struct goroutine : stack_block, agent {
   std::atomic<char*> name{nullptr};    // owned, from malloc; null: none
 
   local_table* locals = nullptr;       // owner: the goroutine
+  thread_agent* thread = nullptr;      // while locked to its thread: that thread
   sanitizer_fiber fiber;
 
   goroutine* next_in_queue() const noexcept {

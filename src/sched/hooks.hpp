@@ -8,6 +8,7 @@ namespace runnel::detail {
 /// look again.
 inline void thread_parks() noexcept {
   sched.parked_threads.fetch_add(1);
+  sched.park_count.fetch_add(1);
   if (sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 

@@ -214,10 +214,7 @@ void wake_watcher(std::int64_t deadline) noexcept {
   if (sched.idle != nullptr) signal(*sched.idle, one_nudge);
 }
 
-void nudge_idle() noexcept {
-  std::lock_guard lock(sched.idle_lock);
-  if (sched.idle != nullptr && sched.watcher.load() == nullptr) signal(*sched.idle, one_nudge);
-}
+void add_idle(processor& p) noexcept { push_idle(p); }
 
 void adjust_limit(std::int32_t by) noexcept {
   sched.spare.fetch_add(by);

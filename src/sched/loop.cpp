@@ -3,6 +3,7 @@
 #include <array>
 #include <mutex>
 
+#include "base/futex.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/switch.hpp"
 
@@ -40,8 +41,13 @@ goroutine* take_global(processor& p) noexcept {
   return first;
 }
 
+void begin_slice(processor& p) noexcept {
+  p.slice.store(p.slice.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+}
+
 goroutine* take_any_local(processor& p) noexcept {
-  if (goroutine* g = take_next(p)) return g;
+  if (goroutine* g = take_next(p)) return g;  // inherits the slice
+  begin_slice(p);
   if (goroutine* g = p.woken.pop()) return g;
   return p.started_here.pop();
 }
@@ -114,6 +120,13 @@ bool start_spinning(processor& p) noexcept {
   return true;
 }
 
+// The process exits; see runtime/exit.cpp.
+[[noreturn]] void stop_for_ever(processor& p) noexcept {
+  p.status.store(processor_status::idle);
+  std::atomic<std::uint32_t> never_changes{0};
+  for (;;) futex_wait(never_changes, 0, never);
+}
+
 }  // namespace
 
 goroutine* pick_local(processor& p) noexcept {
@@ -145,6 +158,8 @@ std::int64_t earliest_timer() noexcept {
 goroutine* find_work(processor& p) noexcept {
   for (;;) {
     p.status.store(processor_status::searching, std::memory_order_relaxed);
+    if (sched.stopping.load()) [[unlikely]]
+      stop_for_ever(p);
     if (retire_if_surplus(p)) continue;
     goroutine* g = nullptr;
     if (fair_turn(p)) {

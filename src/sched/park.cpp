@@ -1,7 +1,9 @@
 // Blocking and waking; see runnel/detail/park.hpp for the protocol.
 #include <sched.h>
+#include <utility>
 
 #include <runnel/detail/park.hpp>
+#include <runnel/go.hpp>
 
 #include "base/cpu.hpp"
 #include "base/futex.hpp"
@@ -17,6 +19,16 @@ constinit std::atomic<std::uint32_t> attention{0};
 
 namespace {
 
+// True: the deadlock report chose this goroutine to throw.
+bool take_deadlock(goroutine& self) noexcept { return std::exchange(self.deadlocked, false); }
+
+// A plain thread's park, or that of a goroutine locked to its thread.
+bool park_as_thread(wait_reason reason) noexcept {
+  thread_agent& self = *this_thread();
+  park_thread(self, reason, never);
+  return self.locked == nullptr || !take_deadlock(*self.locked);
+}
+
 // The state is written before the switch although the goroutine still runs: nobody looks at it before the release
 // action has run on the other side.
 bool park_goroutine(processor& p, wait_reason reason, pending_action release) noexcept {
@@ -26,11 +38,7 @@ bool park_goroutine(processor& p, wait_reason reason, pending_action release) no
   self.state.store(goroutine_state::waiting, std::memory_order_relaxed);
   p.pending = release;
   switch_away(p, self, pick_local(p));
-  if (self.deadlocked) [[unlikely]] {
-    self.deadlocked = false;
-    return false;
-  }
-  return true;
+  return !take_deadlock(self);
 }
 
 void ready_goroutine(goroutine& g) noexcept {
@@ -71,8 +79,7 @@ bool park(wait_reason reason, spinlock& held) noexcept {
   if (p != nullptr && p->current != nullptr) [[likely]]
     return park_goroutine(*p, reason, {pending_action::kind::unlock, nullptr, &held});
   held.unlock();
-  park_thread(*this_thread(), reason, never);
-  return true;
+  return park_as_thread(reason);
 }
 
 bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
@@ -80,8 +87,7 @@ bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
   if (p != nullptr && p->current != nullptr) [[likely]]
     return park_goroutine(*p, reason, {pending_action::kind::call, release, arg});
   release(arg);
-  park_thread(*this_thread(), reason, never);
-  return true;
+  return park_as_thread(reason);
 }
 
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
@@ -111,6 +117,14 @@ void ready(agent* who) noexcept {
   std::atomic<std::uint32_t>* signal = &t.signal;
   signal->store(1);  // the thread may be gone from here on: only its address is used
   futex_wake(signal);
+}
+
+void throw_deadlock() { throw deadlock_error(); }
+
+void park_forever(wait_reason reason) {
+  while (park(reason, [](void*) {}, nullptr)) {
+  }
+  throw_deadlock();
 }
 
 goroutine* this_goroutine_or_null() noexcept {

@@ -41,10 +41,12 @@ struct processor {
 
   // -- written by the owner, read by others --------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> tick{0};  // picks so far: sysmon sees by it whether we get on
+  std::atomic<std::uint32_t> slice{0};                     // time slices so far: picks not from the next slot
+  std::atomic<std::uint32_t> blocking_tick{0};             // `tick` when blocking() was entered
   std::atomic<std::uint64_t> started{0};
   std::atomic<std::uint64_t> ended{0};
   std::atomic<processor_status> status{processor_status::idle};
-  std::atomic<goroutine*> in_blocking{nullptr};            // the goroutine that is inside blocking(), if any
+  std::atomic<bool> in_blocking{false};                    // inside blocking(), if tick is still blocking_tick
   std::atomic<pid_t> tid{0};
 
   // -- shared ---------------------------------------------------------------------------------------------------------

@@ -65,7 +65,8 @@ struct scheduler {
   std::atomic<std::uint64_t> started_outside{0};
   std::atomic<std::uint64_t> ended_outside{0};             // those that ended on a thread of their own
   std::atomic<std::int32_t> parked_threads{0};             // plain threads parked without a timeout
-  std::atomic<std::int32_t> runtime_threads{0};            // threads the runtime has started
+  std::atomic<std::uint64_t> park_count{0};                // how often a thread has parked that way
+  std::atomic<std::int32_t> runtime_threads{0};            // the runtime's own, without those given to a goroutine
 
   // -- installed by the runtime before the first goroutine -----------------------------------------------------------
   timer_driver* timers = nullptr;
@@ -78,6 +79,7 @@ extern scheduler sched;
 
 // -- for the runtime ------------------------------------------------------------------------------------------------
 int change_max_procs(int n) noexcept;                 // the old value; n < 1 changes nothing
+void add_idle(processor& p) noexcept;                 // a new processor that nobody has woken yet
 std::size_t count_goroutines() noexcept;
 
 // -- for work sources -----------------------------------------------------------------------------------------------
@@ -90,8 +92,6 @@ void wake_watcher(std::int64_t deadline) noexcept;
 
 // -- for sysmon -----------------------------------------------------------------------------------------------------
 /// One more (or one fewer) processor may be active beside max_procs.
-/// Timers are due or descriptors waited for and nobody watches: let an idle processor do it.
-void nudge_idle() noexcept;
 void adjust_limit(std::int32_t by) noexcept;
 bool any_queued_work(bool with_next) noexcept;
 std::int64_t earliest_timer() noexcept;

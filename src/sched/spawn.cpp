@@ -100,6 +100,7 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   g.closure = made.storage;
   g.scope = parent != nullptr ? parent->scope : 0;
   g.locals = nullptr;
+  g.thread = nullptr;
   g.sp = prepare_context(made.storage, goroutine_entry(), &g);
   g.fiber.create(g.low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(&g) - g.low));
   g.state.store(goroutine_state::runnable, std::memory_order_release);
@@ -114,6 +115,18 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   if (p == nullptr || !p->started_here.push(&g)) [[unlikely]]
     push_global(&g);
   if (sched.spare.load() > 0) wake_for_work();
+}
+
+// Those that ended are added up first: what starts meanwhile may be counted, but nothing ends that did not start.
+std::size_t count_goroutines() noexcept {
+  std::uint64_t ended = sched.ended_outside.load();
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i)
+    if (const processor* p = sched.all[i].load(); p != nullptr) ended += p->ended.load();
+  std::uint64_t started = sched.started_outside.load();
+  for (std::uint32_t i = 0; i < n; ++i)
+    if (const processor* p = sched.all[i].load(); p != nullptr) started += p->started.load();
+  return started > ended ? started - ended : 0;
 }
 
 void free_goroutine_stack(processor* p, goroutine& g) noexcept {

@@ -39,7 +39,6 @@ void* thread_main(void* arg) {
   loop(&p);
   // Only a thread that gave its processor away, for a goroutine that was locked to it, comes here.
   remove_signal_stack();
-  sched.runtime_threads.fetch_sub(1);
   finish_detached_thread();
   return nullptr;
 }
@@ -107,6 +106,8 @@ void lock_thread(goroutine& g) {
   processor& p = *current_processor();
   thread_agent& t = *this_thread();
   t.locked = &g;
+  g.thread = &t;
+  sched.runtime_threads.fetch_sub(1);
   t.base_sp = p.sched_sp;
   t.base_fiber = p.sched_fiber;
   p.current = nullptr;
@@ -119,6 +120,7 @@ namespace {
 void leave_locked_thread(goroutine& g, bool ends) noexcept {
   thread_agent& t = *this_thread();
   t.locked = nullptr;
+  g.thread = nullptr;
   t.signal.store(0);
   auto* eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
   take_exceptions(*eh, g.exceptions);

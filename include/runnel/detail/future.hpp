@@ -11,7 +11,6 @@
 #include <future>
 #include <memory>
 #include <new>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -181,19 +180,6 @@ promise_and_future<T> make_promise() {
   auto* state = new future_state<T>;
   return {promise<T>(state), future_access::make(state)};
 }
-
-/// A call with its arguments, for later; made once, called once.
-template <class F, class... A>
-struct bind_call {
-  F f;
-  std::tuple<A...> args;
-
-  decltype(auto) operator()() {
-    return std::apply(
-        [this](A&... a) -> decltype(auto) { return std::invoke(std::move(f), std::move(a)...); },
-        args);
-  }
-};
 
 /// What a timed wait for a future found: true when the result is there. Also a std::future_status (ready or timeout).
 class future_wait_result {

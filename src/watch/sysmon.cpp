@@ -1,0 +1,250 @@
+#include "watch/sysmon.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <unistd.h>
+#include <vector>
+
+#include "base/futex.hpp"
+#include "base/output.hpp"
+#include "sched/scheduler.hpp"
+#include "stack/stack.hpp"
+#include "watch/deadlock.hpp"
+
+namespace runnel::detail {
+namespace {
+
+constexpr std::int64_t us = 1'000;
+constexpr std::int64_t ms = 1'000'000;
+
+constexpr std::int64_t tick = 1 * ms;
+constexpr std::int64_t short_tick = 200 * us;       // while processors get stuck one after the other
+constexpr std::int64_t short_tick_lasts = 20 * ms;  // after the last of them
+constexpr std::int64_t kernel_patience = 800 * us;  // how long a thread may be blocked before it is replaced
+constexpr std::int64_t slice = 10 * ms;
+constexpr std::int64_t overdue = 1 * ms;            // a timer that late is fired from here
+constexpr std::int64_t quiet_before_sleep = 15 * ms;
+constexpr std::int64_t housekeeping_interval = 1000 * ms;
+constexpr std::int64_t longest_recheck = 60'000 * ms;
+
+// What was last seen of a processor.
+struct observation {
+  std::uint32_t tick = 0;
+  std::uint32_t slice = 0;
+  std::int64_t tick_since = 0;
+  std::int64_t slice_since = 0;
+  bool replaced = false;   // one more may be active because this one is stuck
+  bool computing = false;  // ... in a computation
+};
+
+std::atomic<std::uint32_t> wake_word{0};
+std::atomic<bool> asleep{false};
+std::atomic<bool> following{false};
+int (*count_cpus)() noexcept = nullptr;
+
+class monitor {
+ public:
+  [[noreturn]] void run() {
+    for (;;) {
+      const std::int64_t now = now_ns();
+      sched.coarse_now.store(now, std::memory_order_relaxed);
+      if (sched.stopping.load()) {
+        sleep_until(never);
+      } else if (look_at_processors(now)) {
+        quiet_since_ = now;
+        recheck_ = quiet_before_sleep;
+        look_at_sources(now);
+        housekeep(now);
+        sleep_until(now + (now < short_until_ ? short_tick : tick));
+      } else {
+        wait_quietly(now);
+      }
+    }
+  }
+
+ private:
+  // -- while something runs -------------------------------------------------------------------------------------------
+
+  // False: nothing runs.
+  bool look_at_processors(std::int64_t now) {
+    const std::uint32_t n = sched.processors.load();
+    if (seen_.size() < n) seen_.resize(n);
+    lower_attention();
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (processor* p = sched.all[i].load(); p != nullptr) look_at(*p, seen_[i], now);
+    return sched.active.load() > 0;
+  }
+
+  void look_at(processor& p, observation& o, std::int64_t now) {
+    const std::uint32_t t = p.tick.load();
+    if (t != o.tick || p.status.load() != processor_status::running) {
+      o.tick = t;
+      o.tick_since = now;
+      give_back(o);
+    }
+    if (const std::uint32_t s = p.slice.load(); s != o.slice) {
+      o.slice = s;
+      o.slice_since = now;
+    }
+    if (p.status.load() != processor_status::running) {
+      o.slice_since = now;
+      return;
+    }
+    if (p.in_blocking.load() && p.blocking_tick.load() == t) return;  // counted by blocking() itself
+    if (now - o.slice_since >= slice) {
+      end_slice(p);
+      o.slice_since = now;
+    }
+    if (!o.replaced && is_stuck(p, o, now)) replace(o, now);
+  }
+
+  void give_back(observation& o) {
+    if (!o.replaced) return;
+    o.replaced = false;
+    if (o.computing) --computing_;
+    o.computing = false;
+    adjust_limit(-1);
+  }
+
+  bool is_stuck(const processor& p, observation& o, std::int64_t now) {
+    const std::int64_t stuck_for = now - o.tick_since;
+    if (stuck_for < kernel_patience || !work_waits(now)) return false;
+    // The more of them compute, the more slowly further threads are added: they share the same cores.
+    o.computing = stuck_for >= slice * (1 + computing_) + tick;
+    return o.computing || blocked_in_kernel(p.tid.load());
+  }
+
+  void replace(observation& o, std::int64_t now) {
+    o.replaced = true;
+    if (o.computing) ++computing_;
+    short_until_ = now + short_tick_lasts;
+    adjust_limit(1);
+  }
+
+  static bool work_waits(std::int64_t now) {
+    return any_queued_work(true) || earliest_timer() <= now ||
+           (sched.poller->pending() && !sched.watcher_polls.load());
+  }
+
+  static bool blocked_in_kernel(pid_t tid) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(tid));
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    char text[128];
+    const ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return false;
+    text[n] = '\0';
+    const char* after_name = std::strrchr(text, ')');
+    return after_name != nullptr && after_name[1] == ' ' && (after_name[2] == 'S' || after_name[2] == 'D');
+  }
+
+  // A goroutine that makes runtime calls sees it at the next; one that makes none is replaced a little later.
+  void end_slice(processor& p) {
+    p.preempt.store(true);
+    attention.store(1);
+    raised_ = true;
+  }
+
+  // Up for one tick at a time, so that a goroutine that never comes back does not slow everybody's calls down.
+  void lower_attention() {
+    if (!raised_) return;
+    raised_ = false;
+    attention.store(0);
+  }
+
+  // Timers and descriptors that every processor is too busy to look at.
+  void look_at_sources(std::int64_t now) {
+    if (earliest_timer() + overdue <= now) {
+      const std::uint32_t n = sched.processors.load();
+      for (std::uint32_t i = 0; i < n; ++i)
+        if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now) sched.timers->run_due(*p, now);
+    }
+    if (sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
+  }
+
+  // True: there is more to do later.
+  bool housekeep(std::int64_t now) {
+    if (now - kept_house_ < housekeeping_interval) return true;
+    kept_house_ = now;
+    if (following.load()) change_max_procs(count_cpus());
+    bool more = false;
+    for_each_stack_class([&](stack_class& c) { more = c.trim() || more; });
+    return more;
+  }
+
+  // -- while nothing does ---------------------------------------------------------------------------------------------
+
+  void wait_quietly(std::int64_t now) {
+    if (now - quiet_since_ < quiet_before_sleep) {
+      sleep_until(now + tick);
+      return;
+    }
+    const std::uint32_t word = wake_word.load();
+    asleep.store(true);
+    // From here on whoever begins to run wakes us; what began before is seen now.
+    if (sched.active.load() > 0) {
+      asleep.store(false);
+      return;
+    }
+    std::int64_t until = never;
+    const deadlock_verdict verdict = check_deadlock();
+    if (verdict == deadlock_verdict::unsure) {
+      until = now + recheck_;
+      recheck_ = std::min(2 * recheck_, longest_recheck);
+    }
+    if (housekeep(now)) until = std::min(until, kept_house_ + housekeeping_interval);
+    futex_wait(wake_word, word, until);
+    asleep.store(false);
+    if (wake_word.load() != word) quiet_since_ = now_ns();
+  }
+
+  static void sleep_until(std::int64_t until) { futex_wait(never_changes_, 0, until); }
+
+  static inline std::atomic<std::uint32_t> never_changes_{0};
+  std::vector<observation> seen_;
+  int computing_ = 0;              // replaced because they compute
+  std::int64_t short_until_ = 0;
+  std::int64_t quiet_since_ = 0;
+  std::int64_t recheck_ = quiet_before_sleep;
+  std::int64_t kept_house_ = 0;
+  bool raised_ = false;
+};
+
+void* monitor_main(void*) {
+  pthread_setname_np(pthread_self(), "runnel-sysmon");
+  static monitor m;
+  m.run();
+}
+
+}  // namespace
+
+void start_sysmon(bool follow, int (*cpus)() noexcept) noexcept {
+  following.store(follow);
+  count_cpus = cpus;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread;
+  sched.runtime_threads.fetch_add(1);
+  if (pthread_create(&thread, &attributes, monitor_main, nullptr) != 0) {
+    write_stderr("fatal error: runnel: no thread can be created\n");
+    end_process(2);
+  }
+  pthread_attr_destroy(&attributes);
+}
+
+void wake_sysmon() noexcept {
+  if (!asleep.load()) return;
+  wake_word.fetch_add(1);
+  futex_wake(&wake_word);
+}
+
+void follow_cpus(bool follow) noexcept { following.store(follow); }
+
+}  // namespace runnel::detail
