@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -27,15 +26,20 @@ struct unit {};  // what a chan<void> carries
 enum class chan_outcome : std::uint8_t { done, closed, would_block, timed_out };
 
 /// What produces the values of a timer's channel: they are made when somebody looks, not buffered, so that none is
-/// stale after a stop or reset. All functions are called with the channel's lock held.
+/// stale after a stop or reset. The channel is a part of it. All functions but orphaned() are called with the
+/// channel's lock held.
 class chan_source {
  public:
-  virtual ~chan_source() = default;
   /// True and the time it was due, once per expiry.
   virtual bool take(std::int64_t now, std::int64_t& due) noexcept = 0;
   /// The first receiver has begun to wait / the last one has gone.
   virtual void watched() noexcept = 0;
   virtual void unwatched() noexcept = 0;
+  /// The last handle has gone: destroys the channel and itself, at once or when nobody uses them any more.
+  virtual void orphaned() noexcept = 0;
+
+ protected:
+  ~chan_source() = default;
 };
 
 struct chan_core {
@@ -49,9 +53,10 @@ struct chan_core {
   std::size_t tail = 0;                      // guarded by mu; next to fill
   wait_queue receivers;
   wait_queue senders;
+  wait_queue watchers;                       // neither: they wait for the close alone
   std::atomic<std::size_t> handles{1};
   std::atomic<std::size_t> receiving_handles{0};  // counted where abandonable
-  std::unique_ptr<chan_source> source;       // set before the channel is shared; timer channels only
+  chan_source* source = nullptr;             // set before the channel is shared; timer channels only
 
   chan_core(std::size_t cap, bool is_unbounded, bool is_abandonable) noexcept
       : unbounded(is_unbounded), abandonable(is_abandonable), capacity(cap) {}
@@ -110,6 +115,8 @@ struct chan_state : chan_core {
   }
 
   void destroy() noexcept {
+    if (source != nullptr) [[unlikely]]
+      return source->orphaned();
     if (!unbounded)
       for (; count.load(std::memory_order_relaxed) > 0; advance(head)) {
         slot(head)->~T();

@@ -1,0 +1,142 @@
+// Timers and tickers with a channel: one object, of which the channel is a part.
+//
+// Under the channel's lock (state_.mu):
+//   armed_ exactly while it is in a heap or its fire() has been chosen and not begun; only while somebody waits on
+//   the channel, and for when_;
+//   stale_ firings were chosen before they could be disarmed, and do nothing.
+// Nobody's value is ever stale because there is none before somebody takes it: take() decides then, under the lock.
+//
+// Lock order: state_.mu, then a heap's. A heap calls fire() with no lock held.
+//
+// Two counts of references keep it: the channel's handles, which together have one share, and the heap's shares.
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+
+#include <runnel/detail/timer_core.hpp>
+
+#include "sched/start.hpp"
+
+namespace runnel::detail {
+namespace {
+
+class channel_timer final : public timer_core, public chan_source {
+ public:
+  channel_timer(std::int64_t when, std::int64_t period) noexcept
+      : state_(std::size_t{0}, false, false), when_(when), period_(period) {
+    state_.source = this;
+  }
+
+  bool stop() noexcept override {
+    std::lock_guard lock(state_.mu);
+    cancel_arming();
+    return std::exchange(pending_, false);
+  }
+
+  bool reset(std::int64_t when, std::int64_t period) noexcept override {
+    std::lock_guard lock(state_.mu);
+    cancel_arming();
+    when_ = when;
+    period_ = period;
+    const bool was = std::exchange(pending_, true);
+    if (!state_.receivers.empty()) arm_if_pending();
+    return was;
+  }
+
+  recv_chan<clock::time_point> chan() noexcept override {
+    state_.handles.fetch_add(1, std::memory_order_relaxed);  // the timer's own keeps it alive
+    return recv_chan<clock::time_point>(&state_);
+  }
+  recv_chan<clock::time_point> adopt() noexcept { return recv_chan<clock::time_point>(&state_); }
+
+  // Without another handle nobody can receive, so there is nothing to stop.
+  // acquire: pairs with the releases of the other handles
+  void drop() noexcept override {
+    if (state_.handles.load(std::memory_order_acquire) > 1) stop();
+    state_.release();
+  }
+
+ private:
+  void fire() noexcept override {
+    agent* wake = nullptr;
+    {
+      std::lock_guard lock(state_.mu);
+      if (stale_ > 0) {
+        --stale_;
+        return;
+      }
+      armed_ = false;
+      wake = deliver();
+      if (!state_.receivers.empty()) arm_if_pending();
+    }
+    if (wake != nullptr) ready(wake);
+  }
+
+  agent* deliver() noexcept {
+    const std::int64_t now = now_ns();
+    if (!is_due(now)) return nullptr;
+    waiter* w = state_.receivers.pop();
+    if (w == nullptr)
+      return nullptr;  // those who waited were woken by something else: the value stays
+    std::int64_t due = 0;
+    take(now, due);
+    static_cast<std::optional<clock::time_point>*>(w->slot)->emplace(clock::duration(due));
+    w->ok = true;
+    return w->who;
+  }
+
+  bool take(std::int64_t now, std::int64_t& due) noexcept override {
+    if (!is_due(now)) return false;
+    due = when_;
+    if (period_ == 0)
+      pending_ = false;
+    else
+      when_ = add_ns(when_, period_ * (1 + (now - when_) / period_));
+    return true;
+  }
+  void watched() noexcept override { arm_if_pending(); }
+  void unwatched() noexcept override { cancel_arming(); }
+  void orphaned() noexcept override { timer_object::release(); }
+
+  bool is_due(std::int64_t now) const noexcept { return pending_ && when_ <= now; }
+
+  void arm_if_pending() noexcept {
+    if (!pending_ || when_ == never) return;
+    arm(*this, when_);
+    armed_ = true;
+  }
+  void cancel_arming() noexcept {
+    if (!std::exchange(armed_, false)) return;
+    if (!disarm(*this)) ++stale_;
+  }
+
+  chan_state<clock::time_point> state_;
+  std::int64_t when_;        // guarded by state_.mu; of the next value, if pending_
+  std::int64_t period_;      // guarded by state_.mu; 0: one value
+  bool pending_ = true;      // guarded by state_.mu
+  bool armed_ = false;       // guarded by state_.mu
+  std::uint32_t stale_ = 0;  // guarded by state_.mu
+};
+
+}  // namespace
+
+timer_core* make_channel_timer(std::int64_t when, std::int64_t period) {
+  ensure_started();
+  return new channel_timer(when, period);
+}
+
+recv_chan<clock::time_point> make_timer_channel(std::int64_t when, std::int64_t period) {
+  ensure_started();
+  return (new channel_timer(when, period))->adopt();
+}
+
+std::int64_t checked_period(std::int64_t ns) {
+  if (ns <= 0) throw std::invalid_argument("non-positive interval for ticker");
+  return ns;
+}
+
+void timer_handle::throw_uninitialized() {
+  throw std::logic_error("reset called on uninitialized timer");
+}
+
+}  // namespace runnel::detail
