@@ -29,13 +29,14 @@ bool park_as_thread(wait_reason reason) noexcept {
   return self.locked == nullptr || !take_deadlock(*self.locked);
 }
 
-// The state is written before the switch although the goroutine still runs: nobody looks at it before the release
-// action has run on the other side.
+// The state is written before the switch although the goroutine still runs: nobody makes it ready before the release
+// action has run on the other side, and dumps look at the stack pointer, which is null until runnel_switch saves it.
 bool park_goroutine(processor& p, wait_reason reason, pending_action release) noexcept {
   goroutine& self = *p.current;
   self.reason.store(reason, std::memory_order_relaxed);
   self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  self.state.store(goroutine_state::waiting, std::memory_order_relaxed);
+  self.sp = nullptr;
+  self.state.store(goroutine_state::waiting, std::memory_order_release);  // release: pairs with the claim of a dump
   p.pending = release;
   switch_away(p, self, pick_local(p));
   return !take_deadlock(self);

@@ -9,6 +9,7 @@
 #include "base/env.hpp"
 #include "sched/hooks.hpp"
 #include "sched/locals.hpp"
+#include "sched/names.hpp"
 #include "sched/start.hpp"
 #include "sched/switch.hpp"
 #include "sched/thread_agent.hpp"
@@ -139,7 +140,7 @@ void free_goroutine_stack(processor* p, goroutine& g) noexcept {
 void end_goroutine(goroutine& g) noexcept {
   if (g.locals != nullptr) [[unlikely]]
     destroy_locals(g);
-  std::free(g.name.exchange(nullptr, std::memory_order_relaxed));
+  drop_goroutine_name(g);
   if (g.lock_depth != 0) [[unlikely]]
     end_locked_goroutine(g);
   processor& p = *current_processor();

@@ -49,7 +49,7 @@ runnel_switch:
         str     x9, [sp, #160]
         saved_registers_cfi
         mov     x10, sp
-        str     x10, [x0]
+        stlr    x10, [x0]               // release: whoever sees it sees the saved registers
         mov     sp, x1
         ldr     x10, [sp, #160]
         cmp     x9, x10

@@ -1,0 +1,18 @@
+// Goroutines' names. A goroutine changes its own at any time and frees it when it ends, while dumps read it: hence
+// the locks, which are taken only where there is a name.
+#pragma once
+#include <cstddef>
+#include <string_view>
+
+#include "sched/goroutine.hpp"
+
+namespace runnel::detail {
+
+/// Gives `g` a copy of `name`; an empty one takes its name away. Throws std::bad_alloc.
+void set_goroutine_name(goroutine& g, std::string_view name);
+void drop_goroutine_name(goroutine& g) noexcept;
+
+/// Copies the name, cut to `room` - 1 bytes and ended by a zero; returns its whole length. `g` need not be alive.
+std::size_t copy_goroutine_name(goroutine& g, char* to, std::size_t room) noexcept;
+
+}  // namespace runnel::detail

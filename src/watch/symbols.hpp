@@ -1,0 +1,29 @@
+// From addresses to functions, files and lines: the program's debug information and symbol table as far as they are
+// there, by libbacktrace, or what the dynamic linker knows.
+#pragma once
+#include <cstdint>
+
+#include "watch/text_out.hpp"
+
+namespace runnel::detail {
+
+struct source_place {
+  const char* function = nullptr;  // as in the object file, mangled; null: unknown
+  const char* file = nullptr;      // null: unknown
+  int line = 0;
+};
+
+/// Calls visit for each function that `pc` lies in, innermost first: those inlined there and the one that contains
+/// it. Allocates nothing from the heap.
+void places_at(std::uintptr_t pc, void (*visit)(void* arg, const source_place& place), void* arg) noexcept;
+
+/// The name of the function that contains `pc`, inlined ones aside; null: unknown.
+const char* symbol_at(std::uintptr_t pc) noexcept;
+
+/// Demangled where `out` may allocate.
+void write_function(text_out& out, const char* function);
+
+/// Of this library, and of no interest in a report about a program.
+bool is_internal(const char* function) noexcept;
+
+}  // namespace runnel::detail
