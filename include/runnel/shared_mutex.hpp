@@ -153,7 +153,7 @@ namespace detail {
 // The compiled half of on_lock() and on_lock_shared().
 class shared_mutex_case : public case_base {
  public:
-  shared_mutex_case(shared_mutex& m, bool share) noexcept : mutex_(&m), share_(share) {}
+  shared_mutex_case(shared_mutex& m, bool shared) noexcept : mutex_(&m), share_(shared) {}
 
   spinlock* lock() noexcept override;
   bool try_now(agent*& wake) noexcept override;

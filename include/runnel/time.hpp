@@ -4,8 +4,7 @@
 /// value is received after stop() or reset(), and a timer nobody waits for costs nothing but its memory. The value is
 /// the time it was due, not the time of receipt.
 #pragma once
-#include <concepts>
-#include <functional>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -51,7 +50,7 @@ recv_chan<clock::time_point> tick(D period) {
 ///
 /// Movable. Destroying one that has a channel stops it; destroying one of after_func does not. Of one that was moved
 /// from, chan() is nil, stop() false, and reset() throws std::logic_error. No member blocks.
-class [[nodiscard]] timer {
+class timer {
  public:
   /// Due `d` from now; zero or less: at once. Throws std::bad_alloc.
   template <detail::any_duration D>
@@ -72,9 +71,8 @@ class [[nodiscard]] timer {
   }
 
  private:
-  template <detail::any_duration D, class F>
-  requires std::invocable < std::decay_t<F>
-  & > friend timer after_func(D d, F&& f);
+  template <detail::any_duration D, detail::timer_function F>
+  friend timer after_func(D d, F&& f);
   explicit timer(detail::timer_core* adopted) noexcept : handle_(adopted) {}
 
   detail::timer_handle handle_;
@@ -85,7 +83,7 @@ class [[nodiscard]] timer {
 ///
 /// Movable. Destroying it stops it. Of one that was moved from, chan() is nil, and reset() throws std::logic_error.
 /// No member blocks.
-class [[nodiscard]] ticker {
+class ticker {
  public:
   /// The first tick comes one `period` from now. Throws std::invalid_argument ("non-positive interval for ticker") if
   /// that is zero or less, std::bad_alloc.
@@ -116,9 +114,8 @@ class [[nodiscard]] ticker {
 /// Runs `f` in a goroutine of its own, `d` from now and again after each reset() of the timer; what it throws is a
 /// panic. Does not block. Dropping the timer does not stop it. Stopping does not wait for an `f` that runs. Throws
 /// what copying or moving `f` throws, std::bad_alloc; the program ends if no goroutine can be started when it is due.
-template <detail::any_duration D, class F>
-requires std::invocable < std::decay_t<F>
-& > RUNNEL_ALWAYS_INLINE timer after_func(D d, F&& f) {
+template <detail::any_duration D, detail::timer_function F>
+RUNNEL_ALWAYS_INLINE timer after_func(D d, F&& f) {
   const std::int64_t when = detail::deadline_after(d);
   detail::check_callable<std::decay_t<F>>(f);
   auto* made = new detail::func_timer_of<std::decay_t<F>>(detail::here(), std::forward<F>(f));

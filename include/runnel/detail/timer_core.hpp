@@ -1,5 +1,6 @@
 // What the handles of time.hpp refer to.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <type_traits>
@@ -84,6 +85,9 @@ class func_timer : public timer_core {
   spinlock mu_;             // serialises arm() and disarm()
   void* const created_at_;  // where after_func was called
 };
+
+template <class F>
+concept timer_function = std::invocable<std::add_lvalue_reference_t<std::decay_t<F>>>;
 
 template <class F>
 class func_timer_of final : public func_timer {
