@@ -26,6 +26,29 @@ function(runnel_set_sanitizer target)
   target_link_options(${target} PUBLIC ${flags})
 endfunction()
 
+# Function names, files and lines in reports come from GCC's libbacktrace: on its own, or inside libstdc++ (where
+# std::stacktrace uses it). Without any, reports have the names that the dynamic linker knows. The result is the
+# library's name, and the prefix of its functions.
+function(runnel_find_backtrace library prefix)
+  include(CheckCXXSourceCompiles)
+  foreach(candidate "backtrace;backtrace_" "stdc++_libbacktrace;__glibcxx_backtrace_"
+                    "stdc++exp;__glibcxx_backtrace_")
+    list(GET candidate 0 name)
+    list(GET candidate 1 start)
+    string(MAKE_C_IDENTIFIER "RUNNEL_HAS_${name}" found)
+    set(CMAKE_REQUIRED_LIBRARIES -l${name})
+    check_cxx_source_compiles("
+      extern \"C\" void* ${start}create_state(const char*, int, void (*)(void*, const char*, int), void*);
+      int main() { return ${start}create_state(nullptr, 1, nullptr, nullptr) == nullptr; }" ${found})
+    if(${found})
+      set(${library} ${name} PARENT_SCOPE)
+      set(${prefix} ${start} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  set(${library} "" PARENT_SCOPE)
+endfunction()
+
 function(runnel_add_library)
   set(source ${PROJECT_SOURCE_DIR}/src)
   runnel_architecture(architecture)
@@ -48,6 +71,12 @@ function(runnel_add_library)
   set(THREADS_PREFER_PTHREAD_FLAG ON)
   find_package(Threads REQUIRED)
   target_link_libraries(runnel PUBLIC Threads::Threads)
+  runnel_find_backtrace(backtrace backtrace_prefix)
+  if(backtrace)
+    target_link_libraries(runnel PRIVATE -l${backtrace})
+    target_compile_definitions(runnel PRIVATE RUNNEL_BACKTRACE="${backtrace_prefix}")
+    set(RUNNEL_PC_BACKTRACE " -l${backtrace}" PARENT_SCOPE)
+  endif()
   runnel_set_sanitizer(runnel)
 endfunction()
 

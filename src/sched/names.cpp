@@ -45,9 +45,7 @@ void set_goroutine_name(goroutine& g, std::string_view name) {
   replace(g, copy);
 }
 
-void drop_goroutine_name(goroutine& g) noexcept {
-  if (g.name.load(std::memory_order_relaxed) != nullptr) replace(g, nullptr);  // only its owner writes it
-}
+void free_goroutine_name(goroutine& g) noexcept { replace(g, nullptr); }
 
 std::size_t copy_goroutine_name(goroutine& g, char* to, std::size_t room) noexcept {
   to[0] = '\0';

@@ -10,7 +10,11 @@ namespace runnel::detail {
 
 /// Gives `g` a copy of `name`; an empty one takes its name away. Throws std::bad_alloc.
 void set_goroutine_name(goroutine& g, std::string_view name);
-void drop_goroutine_name(goroutine& g) noexcept;
+void free_goroutine_name(goroutine& g) noexcept;
+inline void drop_goroutine_name(goroutine& g) noexcept {
+  if (g.name.load(std::memory_order_relaxed) != nullptr) [[unlikely]]  // only its owner writes it
+    free_goroutine_name(g);
+}
 
 /// Copies the name, cut to `room` - 1 bytes and ended by a zero; returns its whole length. `g` need not be alive.
 std::size_t copy_goroutine_name(goroutine& g, char* to, std::size_t room) noexcept;

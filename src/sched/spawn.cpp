@@ -75,13 +75,13 @@ new_goroutine make_goroutine(std::size_t bytes, std::size_t stack_size, std::str
     std::memcpy(copy, name.data(), name.size());
     copy[name.size()] = '\0';
   }
-  g->name.store(copy, std::memory_order_relaxed);
+  g->name.store(copy, std::memory_order_release);  // release: pairs with copy_goroutine_name()
   auto top = reinterpret_cast<std::uintptr_t>(g) - bytes;
   return {g, reinterpret_cast<void*>(top & ~std::uintptr_t{63})};
 }
 
 void abandon_goroutine(new_goroutine made) noexcept {
-  std::free(made.g->name.exchange(nullptr));
+  drop_goroutine_name(*made.g);
   free_goroutine_stack(current_processor(), *made.g);
 }
 
