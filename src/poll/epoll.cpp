@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 #include <mutex>
 
@@ -35,14 +36,16 @@ std::uint64_t mark_of(const descriptor& d) noexcept {
   return std::uint64_t{d.seq} << 32 | static_cast<std::uint32_t>(d.fd);
 }
 
-// As epoll_wait with a timeout in nanoseconds; kernels before 5.11 round it up to milliseconds.
+// As epoll_wait with a timeout in nanoseconds; it is rounded up to milliseconds where the kernel (before 5.11) or a
+// sandbox does not have the newer call.
 int wait_until(int epoll, epoll_event* events, std::int64_t left) noexcept {
 #ifdef SYS_epoll_pwait2
   static constinit std::atomic<bool> missing{false};
   if (!missing.load(std::memory_order_relaxed)) {  // relaxed: nothing depends on it
     const timespec timeout{left / second, left % second};
-    const long n = syscall(SYS_epoll_pwait2, epoll, events, most_events, &timeout, nullptr, 0);
-    if (n >= 0 || errno != ENOSYS) return static_cast<int>(n);
+    const long n =
+        syscall(SYS_epoll_pwait2, epoll, events, most_events, &timeout, nullptr, std::size_t{0});
+    if (n >= 0 || errno == EINTR) return static_cast<int>(n);
     missing.store(true, std::memory_order_relaxed);
   }
 #endif
