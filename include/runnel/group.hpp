@@ -2,6 +2,7 @@
 // golang.org/x/sync/errgroup.
 #pragma once
 #include <concepts>
+#include <optional>
 #include <runnel/context.hpp>
 #include <runnel/detail/park.hpp>
 #include <runnel/error.hpp>
@@ -78,17 +79,15 @@ class group {
   bool try_enter();
   void leave(error e) noexcept;
   void wait_all();
+  detail::waiter* admit_locked() noexcept;
 
   template <class F>
   void start(F&& f) {
     try {
-      runnel::go([this, f = std::decay_t<F>(std::forward<F>(f))]() mutable {
-        // The function goes away before its place does: it may refer to what lives as long as the
-        // group.
-        error e = [&] {
-          std::decay_t<F> own(std::move(f));
-          return detail::run_task(own, ctx_);
-        }();
+      runnel::go([this,
+                  f = std::optional<std::decay_t<F>>(std::in_place, std::forward<F>(f))]() mutable {
+        error e = detail::run_task(*f, ctx_);
+        f.reset();  // before its place goes: it may refer to what lives only as long as the group
         leave(std::move(e));
       });
     } catch (...) {

@@ -16,7 +16,7 @@
 
 namespace runnel {
 
-class rate_limiter;  // <runnel/sync.hpp>
+class rate_limiter;  // <runnel/rate_limiter.hpp>
 
 /// What a pool says: "bad params", "bad task", "not started", "pool closed", "task rejected", "task
 /// dropped".
@@ -31,7 +31,7 @@ inline std::error_code make_error_code(pool_errc e) noexcept {
 enum class overflow {
   block,        ///< waits for room: back-pressure
   reject,       ///< returns pool_errc::rejected
-  drop_oldest,  ///< drops the task that has been queued longest; with nothing queued, as reject
+  drop_oldest,  ///< drops the task that has been queued longest; without a queue, as reject
   caller_runs   ///< runs the task in the adding goroutine, beyond the workers
 };
 
@@ -123,7 +123,8 @@ struct pool_stats {
 /// add_task blocks. A task that add_task took is run, or is counted as dropped by cancel or an
 /// overflow: none is lost in silence. A task may add tasks to its own pool; if all workers do so
 /// while the queue is full they wait for each other for ever, which the deadlock report finds
-/// (try_add_task or a larger queue avoids it). The destructor cancels and waits.
+/// (try_add_task or a larger queue avoids it). The destructor cancels and waits; that of a static pool, when the process
+/// ends, waits for a tenth of a second at most and says on standard error what had not run.
 class worker_pool {
  public:
   /// Move-only, from any callable f() or f(const context&) that returns void, error or

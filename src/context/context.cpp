@@ -5,6 +5,7 @@
 #include <string>
 
 #include "context/cancel_node.hpp"
+#include "sched/start.hpp"
 
 namespace runnel {
 
@@ -65,6 +66,7 @@ class deadline_node final : public cancel_node {
       : cancel_node(std::move(parent_ref), when), expiry_cause(std::move(cause)) {}
 
   void attach() {
+    ensure_started();  // plain threads arm in the heap of the runtime's first processor
     timer_ = new expiry_timer(share());
     arm(*timer_, deadline);
     if (phase_.exchange(phase::attached) == phase::detached) drop_timer();
@@ -153,8 +155,10 @@ cancelable_context context_access::make_cancelable(const context& parent) {
 cancelable_context context_access::make_deadline(const context& parent, std::int64_t deadline_ns,
                                                  error cause) {
   const cancel_node* up = canceler(parent);
-  // The parent's deadline comes first, so no timer of its own is needed.
-  if (deadline_ns == never || (up != nullptr && up->deadline <= deadline_ns)) {
+  const bool past = deadline_ns <= now_ns();
+  // The parent's deadline comes first, so no timer of its own is needed. One that is past is not left to the parent,
+  // whose timer may be late.
+  if (!past && (deadline_ns == never || (up != nullptr && up->deadline <= deadline_ns))) {
     return make_cancelable(parent);
   }
   auto* node = new deadline_node(ref(parent), deadline_ns, std::move(cause));
@@ -162,7 +166,7 @@ cancelable_context context_access::make_deadline(const context& parent, std::int
   made.cancel.node_ = made.ctx.node_;
   node->link();
   if (node->is_done()) return made;
-  if (deadline_ns <= now_ns()) {
+  if (past) {
     cancel_node::cancel_tree(node, context_errc::deadline_exceeded, node->expiry_cause);
   } else {
     node->attach();

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "sched/scheduler.hpp"
+
 namespace runnel {
 
 namespace {
@@ -19,6 +21,15 @@ void park_in(detail::wait_reason reason, detail::spinlock& mu, detail::wait_queu
   detail::throw_deadlock();
 }
 
+// A waiter is gone once its agent is ready.
+void ready_all(detail::waiter* list) noexcept {
+  while (list != nullptr) {
+    detail::waiter* const w = list;
+    list = w->next;
+    detail::ready(w->who);
+  }
+}
+
 }  // namespace
 
 group::group(const context& parent) {
@@ -29,14 +40,21 @@ group::group(const context& parent) {
 
 group::~group() {
   cancel_();
+  if (detail::sched.stopping.load()) return;  // the process ends, and nobody runs any more
   wait_all();
 }
 
+// Callers that wait although nobody is active wait because of a limit of zero.
 void group::set_limit(int n) {
+  detail::waiter* admitted = nullptr;
   mu_.lock();
   const int active = active_;
-  if (active == 0) limit_ = n;
+  if (active == 0) {
+    limit_ = n;
+    admitted = admit_locked();
+  }
   mu_.unlock();
+  ready_all(admitted);
   if (active != 0) {
     throw std::logic_error("group: modify limit while " + std::to_string(active) +
                            " goroutines in the group are still active");
@@ -87,11 +105,20 @@ void group::leave(error e) noexcept {
     }
   }
   mu_.unlock();
-  while (woken != nullptr) {
-    detail::waiter* const w = woken;
-    woken = w->next;
-    detail::ready(w->who);
+  ready_all(woken);
+}
+
+// Gives places to those who wait for one, as far as there are places; they are to be made ready without the lock.
+detail::waiter* group::admit_locked() noexcept {
+  detail::waiter* admitted = nullptr;
+  while (limit_ < 0 || active_ < limit_) {
+    detail::waiter* const w = entering_.pop();
+    if (w == nullptr) break;
+    ++active_;
+    w->next = admitted;
+    admitted = w;
   }
+  return admitted;
 }
 
 void group::wait_all() {

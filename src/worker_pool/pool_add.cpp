@@ -117,7 +117,8 @@ error pool_core::add_when_full(pool_task& t, const context* ctx, bool may_block)
       mu_.unlock();
       return would_block();
     case overflow::drop_oldest:
-      if (!queue_.empty()) return drop_oldest_locked(t);
+      // Without a queue what is queued is on its way to a free worker, and counts as running.
+      if (options_.queue > 0 && !queue_.empty()) return drop_oldest_locked(t);
       break;
     case overflow::caller_runs:
       return run_in_caller(t);

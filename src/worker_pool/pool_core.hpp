@@ -49,9 +49,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   pool_stats stats() const;
   const context& ctx() const noexcept { return ctx_; }
   recv_chan<error> results() const { return results_; }
-  /// Tasks taken and not ended; for the report of a pool that is left behind when the process ends.
-  std::uint64_t unfinished() const;
-  const std::string& name() const noexcept { return options_.name; }
+  /// In place of cancel() and wait() when the process ends: waits for a bounded time, and reports what had not run.
+  void abandon();
 
  private:
   enum class phase : std::uint8_t { idle, open, closing, finished };
@@ -102,7 +101,6 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   const bool plain_;  // tasks need neither timeout nor rate
   context ctx_;
   cancel_function cancel_;
-  stop_function parent_stop_;  // immutable once shared
   const chan<error> results_;
   const chan<void> collecting_chan_;  // closed when nobody may wait for room in results_ any more
 
@@ -127,9 +125,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::uint64_t added_ = 0, done_ = 0, failed_ = 0, dropped_ = 0, rejected_ = 0, retried_ = 0,
                 timed_out_ = 0;
   task_queue queue_;
-  wait_queue idle_;     // workers; newest first, so that surplus ones stay idle
-  wait_queue adders_;   // first come, first served
-  wait_queue joiners_;  // waiting for finished or gathered
+  stop_function parent_stop_{};  // none once it is finishing
+  wait_queue idle_;              // workers; newest first, so that surplus ones stay idle
+  wait_queue adders_;            // first come, first served
+  wait_queue joiners_;           // waiting for finished or gathered
   random_source random_;
   std::vector<error> leftover_;  // errors nobody received
   error final_{};
@@ -163,5 +162,10 @@ class pool_core::wake_list {
 };
 
 const error& pool_error(pool_errc e);
+
+/// Has the destructors of static pools learn that the process ends; see pool_exit.cpp.
+void watch_exit();
+/// Whether the calling thread runs the exit handlers, or ran them.
+bool process_ends() noexcept;
 
 }  // namespace runnel::detail

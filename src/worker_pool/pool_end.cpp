@@ -56,6 +56,7 @@ void pool_core::maybe_finish(wake_list& wake) {
   if (phase_ != phase::closing || finishing_ || workers_ != 0 || caller_running_ != 0) return;
   finishing_ = true;
   const std::uint64_t dropped = dropped_;
+  const stop_function parent_stop = std::move(parent_stop_);
   mu_.unlock();
   if (dropped > 0) {
     error e = wrap(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks"),
@@ -63,7 +64,7 @@ void pool_core::maybe_finish(wake_list& wake) {
     if (!results_.try_send(e)) keep(std::move(e));
   }
   results_.close();
-  parent_stop_();
+  parent_stop();
   cancel_();
   mu_.lock();
   phase_ = phase::finished;

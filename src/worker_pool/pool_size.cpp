@@ -86,7 +86,13 @@ void pool_core::grow() {
   watch_backlog_locked(arm);
   mu_.unlock();
   wake.ready_all();
-  start_workers(more);
+  try {
+    start_workers(more);
+  } catch (...) {  // no goroutine can be had: the pool stays as it is
+    mu_.lock();
+    set_size_locked(std::max(workers_, options_.min_size));
+    mu_.unlock();
+  }
   if (arm) arm_growth();
 }
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <runnel/go.hpp>
+#include <runnel/rate_limiter.hpp>
 #include <runnel/select.hpp>
-#include <runnel/sync.hpp>
 
 #include "base/random.hpp"
 #include "worker_pool/pool_core.hpp"
@@ -59,6 +59,7 @@ void pool_core::work() {
     wake.ready_all();
     const outcome o = execute(t, added_at);
     t.reset();
+    check_attention();
     mu_.lock();
     --running_;
     count_locked(o);
@@ -168,9 +169,9 @@ error pool_core::call(pool_task& t) {
 // False: the pool was cancelled meanwhile.
 bool pool_core::wait_before_retry(int attempt) {
   const backoff& b = options_.retry_backoff;
-  const double full =
-      std::min(static_cast<double>(b.max.count()),
-               static_cast<double>(b.initial.count()) * std::pow(b.factor, attempt));
+  const auto initial = static_cast<double>(b.initial.count());
+  double full = std::min(static_cast<double>(b.max.count()), initial * std::pow(b.factor, attempt));
+  if (initial == 0) full = 0;  // zero times infinity is no number
   mu_.lock();
   const double left_out = b.jitter * random_.below(1 << 16) / (1 << 16);
   mu_.unlock();

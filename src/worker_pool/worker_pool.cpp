@@ -1,4 +1,5 @@
-#include <cstdio>
+#include <algorithm>
+#include <optional>
 #include <runnel/go.hpp>
 #include <runnel/worker_pool.hpp>
 #include <string>
@@ -113,6 +114,7 @@ void pool_core::run() {
   const int n = size_;
   workers_ = n;
   mu_.unlock();
+  watch_exit();
   start_workers(n);
 }
 
@@ -120,9 +122,14 @@ void pool_core::run() {
 // to this.
 void pool_core::watch_parent() {
   if (context_access::canceler(options_.parent) == nullptr) return;
-  parent_stop_ = after_func(options_.parent, [core = weak_from_this(), parent = options_.parent] {
-    if (auto self = core.lock()) self->cancel(parent.cause());
-  });
+  stop_function stop =
+      after_func(options_.parent, [core = weak_from_this(), parent = options_.parent] {
+        if (auto self = core.lock()) self->cancel(parent.cause());
+      });
+  mu_.lock();
+  const bool ended = finishing_;  // the parent's end has been faster
+  if (!ended) parent_stop_ = std::move(stop);
+  mu_.unlock();
 }
 
 pool_stats pool_core::stats() const {
@@ -153,11 +160,6 @@ pool_stats pool_core::stats() const {
   return s;
 }
 
-std::uint64_t pool_core::unfinished() const {
-  const pool_stats s = stats();
-  return s.queued + s.running;
-}
-
 }  // namespace detail
 
 worker_pool::worker_pool(int size) {
@@ -173,6 +175,10 @@ worker_pool::worker_pool(const pool_options& options)
 }
 
 worker_pool::~worker_pool() {
+  if (detail::process_ends()) {
+    core_->abandon();
+    return;
+  }
   core_->cancel({});
   core_->wait(nullptr);
 }
