@@ -180,7 +180,10 @@ auto on_recv(const Chan& from, H handler) {
 template <detail::can_receive Chan>
 auto on_recv(const Chan& from, std::optional<detail::element_of<Chan>>& out) {
   using T = detail::element_of<Chan>;
-  auto store = [&out](std::optional<T> value) { out = std::move(value); };
+  auto store = [&out](std::optional<T> value) {  // T may lack assignment
+    out.reset();
+    if (value) out.emplace(*std::move(value));
+  };
   return detail::recv_case<T, decltype(store)>(recv_chan<T>(from), store);
 }
 /// Receives and drops the value.

@@ -254,10 +254,17 @@ class chan_iterator {
 
   chan_iterator() = default;
   explicit chan_iterator(const Half& from) : from_(&from) { ++*this; }
+  chan_iterator(chan_iterator&& other) noexcept : from_(other.from_), value_(std::move(other.value_)) {}
+  chan_iterator& operator=(chan_iterator&& other) noexcept {  // T may lack assignment
+    from_ = other.from_;
+    value_.reset();
+    if (other.value_) value_.emplace(*std::move(other.value_));
+    return *this;
+  }
   T& operator*() const noexcept { return *value_; }
   chan_iterator& operator++() {
     value_.reset();
-    value_ = from_->recv();
+    recv_until(from_->state(), value_, never);
     return *this;
   }
   void operator++(int) { ++*this; }
