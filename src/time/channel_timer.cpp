@@ -53,7 +53,7 @@ class channel_timer final : public timer_core, public chan_source {
   // acquire: pairs with the releases of the other handles
   void drop() noexcept override {
     if (state_.handles.load(std::memory_order_acquire) > 1) stop();
-    state_.release();
+    if (state_.handles.fetch_sub(1) == 1) orphaned();
   }
 
  private:

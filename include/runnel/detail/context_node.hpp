@@ -112,9 +112,9 @@ class after_function final : public after_entry {
   template <class G>
   explicit after_function(G&& f) : f_(std::in_place, std::forward<G>(f)) {}
   void run() override {
-    std::optional<F> f = std::move(f_);
+    F f = std::move(*f_);
     f_.reset();
-    (*f)();
+    f();
   }
   void drop() noexcept override { f_.reset(); }
 
