@@ -57,7 +57,7 @@ bool chan_core::close() noexcept {
     if (closed.load(std::memory_order_relaxed)) return false;
     closed.store(true);
     waiter** end = &woken;
-    for (wait_queue* queue : {&receivers, &senders}) {
+    for (wait_queue* queue : {&receivers, &senders, &watchers}) {
       while (waiter* w = queue->pop()) {
         w->ok = false;
         w->next = nullptr;

@@ -3,10 +3,10 @@
 // A stage ends when its inputs are closed, when its context is done, or when nobody is left who could read what it
 // produces; its output closes with it, and letting go of its inputs ends the stages before it in the same way.
 #pragma once
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <runnel/chan.hpp>
@@ -33,23 +33,20 @@ struct stage_env {
 };
 
 /// Ready when the channel is closed, which for an abandonable one means that its last reader is gone.
-///
-/// It waits among the receivers, because a close wakes those; so it may be used only by the one goroutine that sends
-/// on the channel, which cannot send while it waits.
 class abandoned_case final : public case_base {
  public:
   explicit abandoned_case(chan_core* state) noexcept : state_(state) {}
-  spinlock* lock() noexcept override { return state_ != nullptr ? &state_->mu : nullptr; }
+  spinlock* lock() noexcept override { return &state_->mu; }
   bool try_now(agent*&) noexcept override { return state_->closed.load(); }
-  void enqueue(waiter& w) noexcept override { state_->receivers.push_back(w); }
-  void dequeue(waiter& w) noexcept override { state_->receivers.remove(w); }
+  void enqueue(waiter& w) noexcept override { state_->watchers.push_back(w); }
+  void dequeue(waiter& w) noexcept override { state_->watchers.remove(w); }
   void complete(waiter&) noexcept override {}
 
  private:
-  chan_core* state_;  // null: never ready
+  chan_core* state_;
 };
 
-/// A deadline as a case; in a named place, so that a stage can move it.
+/// A deadline as a case; in a named place, so that a stage can keep it.
 class deadline_case final : public case_base {
  public:
   explicit deadline_case(std::int64_t at) noexcept : at_(at) {}
@@ -64,7 +61,7 @@ class deadline_case final : public case_base {
   std::int64_t at_;
 };
 
-/// The producing end of a stage's output; closes it when it goes.
+/// The producing end of a stage's output; closes it when it goes. Goroutines may share one.
 template <class T>
 class outlet {
  public:
@@ -86,34 +83,58 @@ class outlet {
   send_chan<T> to_;
 };
 
-/// Receives for a stage whose only sender is the caller. False: closed and drained, abandoned, or done.
+/// How a stage's wait for its next value ended.
+enum class intake : std::uint8_t {
+  value,
+  closed,   ///< the input is closed and drained
+  expired,  ///< the deadline came first
+  ended     ///< the context is done, or nobody reads the output any more
+};
+
+/// The next value of `in` for a stage that produces `out`.
+template <class T, class R>
+intake take_in(const context& ctx, const outlet<R>& out, const recv_chan<T>& in,
+               std::optional<chan_value<T>>& value, std::int64_t deadline = never) {
+  if (context_access::done(ctx) || out.abandoned()) return intake::ended;
+  if (const auto now = recv_until(in.state(), value, 0); now != chan_outcome::would_block) {
+    return now == chan_outcome::done ? intake::value : intake::closed;
+  }
+  recv_ref_case<chan_value<T>> receiving(in.state(), value);
+  deadline_case expiry(deadline);
+  done_case done(context_access::canceler(ctx));
+  abandoned_case gone(out.state());
+  case_base* const cases[] = {&receiving, &expiry, &done, &gone};
+  switch (select_cases(cases, no_case, select_order::in_order)) {
+    case 0:
+      return receiving.outcome() == chan_outcome::done ? intake::value : intake::closed;
+    case 1:
+      return intake::expired;
+    default:
+      return intake::ended;
+  }
+}
+
+/// The same where only a value makes a difference.
 template <class T, class R>
 bool receive_for(const context& ctx, const outlet<R>& out, const recv_chan<T>& in,
                  std::optional<chan_value<T>>& value) {
-  if (context_access::done(ctx) || out.abandoned()) return false;
-  if (const auto now = recv_until(in.state(), value, 0); now != chan_outcome::would_block) {
-    return now == chan_outcome::done;
-  }
-  done_case done(context_access::canceler(ctx));
-  abandoned_case gone(out.state());
-  recv_ref_case<chan_value<T>> receiving(in.state(), value);
-  case_base* const cases[] = {&receiving, &done, &gone};
-  return select_cases(cases, no_case, select_order::in_order) == 0 &&
-         receiving.outcome() == chan_outcome::done;
+  return take_in(ctx, out, in, value) == intake::value;
 }
 
-/// Receives for a stage that shares its output with others, and so notices only when it sends that nobody reads.
-template <class T>
-bool receive_shared(const context& ctx, const recv_chan<T>& in,
-                    std::optional<chan_value<T>>& value) {
-  return recv_in(ctx, in.state(), value) == chan_outcome::done;
-}
-
-/// Starts `body(outlet<T>)` as a stage; its output.
+/// Starts `body(outlet<T>&)` as a stage; its output, which is unbuffered: a stage takes no more from its input than
+/// its consumer asks for, and one value.
 template <class T, class Body>
 recv_chan<T> start_stage(const stage_env& env, Body body) {
   auto [in, out] = make_abandonable<T>(0);
   env.start([to = outlet<T>(std::move(in)), body = std::move(body)]() mutable { body(to); });
+  return std::move(out);
+}
+
+/// A channel that is closed already.
+template <class T>
+recv_chan<T> closed_chan() {
+  auto [in, out] = make_abandonable<T>(0);
+  in.state()->close();
   return std::move(out);
 }
 
