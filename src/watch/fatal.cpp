@@ -1,6 +1,6 @@
 // Misuse that ends the process: fatal() of runnel/detail/park.hpp.
-#include <atomic>
 #include <unistd.h>
+#include <atomic>
 
 #include <runnel/detail/park.hpp>
 

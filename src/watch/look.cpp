@@ -1,8 +1,8 @@
 #include "watch/look.hpp"
 
-#include <algorithm>
 #include <sched.h>
 #include <sys/mman.h>
+#include <algorithm>
 
 #include "sched/names.hpp"
 #include "sched/thread_agent.hpp"
@@ -25,7 +25,8 @@ RUNNEL_UNCHECKED std::uint64_t id_of(const goroutine& g) noexcept { return g.id;
 RUNNEL_UNCHECKED std::uint64_t scope_of(const goroutine& g) noexcept { return g.scope; }
 RUNNEL_UNCHECKED bool locked_to_thread(const goroutine& g) noexcept { return g.lock_depth != 0; }
 RUNNEL_UNCHECKED bool off_its_stack(const goroutine& g) noexcept {
-  return __atomic_load_n(&g.sp, __ATOMIC_ACQUIRE) != nullptr;  // acquire: pairs with the store in runnel_switch
+  return __atomic_load_n(&g.sp, __ATOMIC_ACQUIRE) !=
+         nullptr;  // acquire: pairs with the store in runnel_switch
 }
 
 /// Somebody else's claim counts as what it was before.
@@ -38,9 +39,10 @@ bool read_in_passing(goroutine& g, std::uint64_t id, goroutine_view& into) noexc
   into.state = shown(g.state.load());
   read_fields(g, into);
   copy_goroutine_name(g, into.name, sizeof into.name);
-  std::atomic_thread_fence(std::memory_order_acquire);  // pairs with the release of the state at a goroutine's start
-  return into.state != goroutine_state::dead && into.id == id && g.state.load() != goroutine_state::dead &&
-         id_of(g) == id;
+  std::atomic_thread_fence(
+      std::memory_order_acquire);  // pairs with the release of the state at a goroutine's start
+  return into.state != goroutine_state::dead && into.id == id &&
+         g.state.load() != goroutine_state::dead && id_of(g) == id;
 }
 
 // A goroutine that is locked to its thread takes `waiting` back by itself: hence the comparison.
@@ -55,7 +57,8 @@ enum class claim_result { looked, not_parked, try_again };
   if (locked_to_thread(g)) return claim_result::not_parked;
   auto expected = goroutine_state::waiting;
   if (!g.state.compare_exchange_strong(expected, goroutine_state::scanning))
-    return expected == goroutine_state::scanning ? claim_result::try_again : claim_result::not_parked;
+    return expected == goroutine_state::scanning ? claim_result::try_again
+                                                 : claim_result::not_parked;
   const bool still = !locked_to_thread(g) && off_its_stack(g);
   if (still) {
     read_fields(g, into);
@@ -67,7 +70,9 @@ enum class claim_result { looked, not_parked, try_again };
   return still ? claim_result::looked : claim_result::try_again;
 }
 
-bool by_id(const goroutine_table::entry& a, const goroutine_table::entry& b) noexcept { return a.id < b.id; }
+bool by_id(const goroutine_table::entry& a, const goroutine_table::entry& b) noexcept {
+  return a.id < b.id;
+}
 
 template <class F>
 void for_each_alive(F f) {

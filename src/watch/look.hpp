@@ -21,8 +21,8 @@ struct goroutine_view {
   wait_reason reason = wait_reason::none;
   std::int64_t waiting_since = 0;
   std::uintptr_t created_at = 0;
-  char name[256] = "";      // cut where it is longer
-  walked_stack stack;       // empty where it could not be walked
+  char name[256] = "";  // cut where it is longer
+  walked_stack stack;   // empty where it could not be walked
 };
 
 /// False: `g` is not alive, or has become another goroutine than the one with this id.

@@ -1,14 +1,14 @@
 #include "watch/overflow.hpp"
 
+#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <dlfcn.h>
-#include <sys/syscall.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #include "base/output.hpp"
 #include "sched/thread_agent.hpp"
@@ -37,7 +37,9 @@ bool in_libc(const walked_stack& stack) noexcept {
   if (dladdr(reinterpret_cast<void*>(&std::malloc), &libc) == 0) return true;
   for (std::uint32_t i = 0; i < stack.kept() && i < near; ++i) {
     Dl_info frame{};
-    if (dladdr(reinterpret_cast<void*>(stack.at(i)), &frame) == 0 || frame.dli_fbase == libc.dli_fbase) return true;
+    if (dladdr(reinterpret_cast<void*>(stack.at(i)), &frame) == 0 ||
+        frame.dli_fbase == libc.dli_fbase)
+      return true;
   }
   return false;
 }
@@ -46,7 +48,7 @@ bool in_libc(const walked_stack& stack) noexcept {
   const auto self = static_cast<pid_t>(syscall(SYS_gettid));
   pid_t nobody = 0;
   if (!reporter.compare_exchange_strong(nobody, self))
-    for (;;) pause();  // another thread's report ends the process
+    for (;;) pause();          // another thread's report ends the process
   static goroutine_view view;  // the signal stack is small
   look_at_self(g, view);
   const auto size = static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(&g) - g.low);

@@ -5,16 +5,16 @@
 // themselves. The steps of the report are numbered, and one that fails is not begun again.
 #include "watch/panic.hpp"
 
+#include <cxxabi.h>
+#include <unistd.h>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <cxxabi.h>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <typeinfo>
-#include <unistd.h>
 #include <utility>
 
 #include <runnel/go.hpp>
@@ -52,9 +52,9 @@ handler_slot& user_handler() {
 
 // The frames from std::terminate to the throw are the machinery's.
 std::uint32_t frames_before_throw(const walked_stack& stack) noexcept {
-  static constexpr const char* machinery[] = {"__cxa_throw",   "__cxa_rethrow",     "_ZSt17rethrow_exception",
-                                              "_ZSt9terminate", "__gxx_personality", "_Unwind_RaiseException",
-                                              "_Unwind_Resume"};
+  static constexpr const char* machinery[] = {
+      "__cxa_throw",       "__cxa_rethrow",          "_ZSt17rethrow_exception", "_ZSt9terminate",
+      "__gxx_personality", "_Unwind_RaiseException", "_Unwind_Resume"};
   constexpr std::uint32_t near = 24;
   std::uint32_t skip = 0;
   for (std::uint32_t i = 0; i < stack.kept() && i < near; ++i) {
@@ -139,7 +139,8 @@ void write_panic_line(bool text_failed) {
   if (text_failed) {
     write_type(out);
     out.write(" (panic while printing panic value)");
-  } else if (abi::__cxa_current_exception_type() == nullptr && std::current_exception() == nullptr) {
+  } else if (abi::__cxa_current_exception_type() == nullptr &&
+             std::current_exception() == nullptr) {
     out.write("std::terminate called without an active exception");
   } else {
     write_text(out);

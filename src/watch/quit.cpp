@@ -1,10 +1,10 @@
 #include "watch/quit.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <pthread.h>
 #include <semaphore.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
 
 #include "base/output.hpp"
 #include "sched/scheduler.hpp"

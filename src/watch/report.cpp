@@ -29,9 +29,10 @@ void write_file(text_out& out, const source_place& place) {
   out.write_number(place.line > 0 ? static_cast<std::uint64_t>(place.line) : 0);
 }
 
-void write_place(text_out& out, const source_place& place, std::uintptr_t pc, const char* before_file) {
+void write_place(text_out& out, const source_place& place, std::uintptr_t pc,
+                 const char* before_file) {
   if (place.function != nullptr) {
-    write_function(out, place.function);
+    write_function(out, place);
   } else {
     out.write("0x");
     out.write_number(pc, 16);
@@ -43,13 +44,14 @@ void write_place(text_out& out, const source_place& place, std::uintptr_t pc, co
 
 void write_frame(void* arg, const source_place& place) {
   auto& w = *static_cast<frame_writer*>(arg);
-  if (!w.internal_too && is_internal(place.function)) return;
+  if (w.internal_too ? is_machinery(place) : is_internal(place)) return;
   write_place(w.out, place, w.pc, "\n\t");
   w.out.write("\n");
   ++w.written;
 }
 
-std::uint32_t write_frames(text_out& out, const walked_stack& stack, std::uint32_t skip, bool internal_too) {
+std::uint32_t write_frames(text_out& out, const walked_stack& stack, std::uint32_t skip,
+                           bool internal_too) {
   frame_writer w{out, internal_too, 0};
   for (std::uint32_t i = skip; i < stack.kept(); ++i) {
     if (i == walked_stack::inner_room && stack.left_out() > 0) {
@@ -69,7 +71,7 @@ source_place creation_place(const goroutine_view& g) noexcept {
   if (g.created_at == 0) return found;
   const auto keep = [](void* arg, const source_place& place) {
     auto& best = *static_cast<source_place*>(arg);
-    if (best.function == nullptr && !is_internal(place.function)) best = place;
+    if (best.function == nullptr && !is_internal(place)) best = place;
   };
   places_at(g.created_at - after_mark, keep, &found);
   return found;
@@ -79,9 +81,12 @@ source_place creation_place(const goroutine_view& g) noexcept {
 
 const char* state_text(const goroutine_view& g) noexcept {
   switch (g.state) {
-    case goroutine_state::running: return "running";
-    case goroutine_state::runnable: return "runnable";
-    default: return wait_reason_text(g.reason);
+    case goroutine_state::running:
+      return "running";
+    case goroutine_state::runnable:
+      return "runnable";
+    default:
+      return wait_reason_text(g.reason);
   }
 }
 
@@ -117,7 +122,7 @@ void write_created_by(text_out& out, const goroutine_view& g) {
   const source_place place = creation_place(g);
   if (place.function == nullptr) return;
   out.write("created by ");
-  write_function(out, place.function);
+  write_function(out, place);
   if (g.parent != 0) {
     out.write(" in goroutine ");
     out.write_number(g.parent);
@@ -146,11 +151,12 @@ struct text_list {
   std::uintptr_t pc;
 };
 
-std::vector<std::string> texts_of(const walked_stack& stack, std::uint32_t skip, bool internal_too) {
+std::vector<std::string> texts_of(const walked_stack& stack, std::uint32_t skip,
+                                  bool internal_too) {
   text_list list{{}, internal_too, 0};
   const auto add = [](void* arg, const source_place& place) {
     auto& to = *static_cast<text_list*>(arg);
-    if (!to.internal_too && is_internal(place.function)) return;
+    if (to.internal_too ? is_machinery(place) : is_internal(place)) return;
     string_out out(to.texts.emplace_back());
     write_place(out, place, to.pc, " ");
   };

@@ -17,11 +17,12 @@ struct walked_stack {
   static constexpr std::uint32_t most = 1'000'000;
 
   std::uintptr_t inner[inner_room];
-  std::uintptr_t outer[outer_room];  // a ring: the frame numbered i >= inner_room is at (i - inner_room) % outer_room
-  std::uint32_t count = 0;           // frames seen
+  std::uintptr_t outer
+      [outer_room];  // a ring: the frame numbered i >= inner_room is at (i - inner_room) % outer_room
+  std::uint32_t count = 0;  // frames seen
 
   void add(std::uintptr_t pc) noexcept;
-  std::uint32_t kept() const noexcept;     // how many at() has
+  std::uint32_t kept() const noexcept;      // how many at() has
   std::uint32_t left_out() const noexcept;  // how many are missing after the first inner_room
   std::uintptr_t at(std::uint32_t i) const noexcept;
 };

@@ -1,10 +1,11 @@
 #include "watch/symbols.hpp"
 
-#include <atomic>
-#include <cstdlib>
-#include <cstring>
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 
 // The build names the library it found by the prefix of its functions: GCC's own libbacktrace, or the copy inside
 // libstdc++ that std::stacktrace uses. Neither comes with a header everywhere.
@@ -12,15 +13,18 @@
 extern "C" {
 struct backtrace_state;
 using runnel_backtrace_error = void (*)(void* data, const char* message, int error);
-backtrace_state* runnel_backtrace_create(const char* file, int threaded, runnel_backtrace_error, void* data) //
+backtrace_state* runnel_backtrace_create(const char* file, int threaded, runnel_backtrace_error,
+                                         void* data)  //
     __asm__(RUNNEL_BACKTRACE "create_state");
 int runnel_backtrace_pcinfo(backtrace_state*, std::uintptr_t pc,
-                            int (*)(void* data, std::uintptr_t pc, const char* file, int line, const char* function),
+                            int (*)(void* data, std::uintptr_t pc, const char* file, int line,
+                                    const char* function),
                             runnel_backtrace_error, void* data) __asm__(RUNNEL_BACKTRACE "pcinfo");
 int runnel_backtrace_syminfo(backtrace_state*, std::uintptr_t pc,
-                             void (*)(void* data, std::uintptr_t pc, const char* name, std::uintptr_t value,
-                                      std::uintptr_t size),
-                             runnel_backtrace_error, void* data) __asm__(RUNNEL_BACKTRACE "syminfo");
+                             void (*)(void* data, std::uintptr_t pc, const char* name,
+                                      std::uintptr_t value, std::uintptr_t size),
+                             runnel_backtrace_error,
+                             void* data) __asm__(RUNNEL_BACKTRACE "syminfo");
 }
 #endif
 
@@ -32,7 +36,47 @@ const char* dynamic_symbol(std::uintptr_t pc) noexcept {
   return dladdr(reinterpret_cast<void*>(pc), &info) != 0 ? info.dli_sname : nullptr;
 }
 
-bool begins(const char* text, const char* with) noexcept { return std::strncmp(text, with, std::strlen(with)) == 0; }
+bool mangled(const char* name) noexcept {
+  return name != nullptr && name[0] == '_' && name[1] == 'Z';
+}
+
+bool begins(const char* text, const char* with) noexcept {
+  return std::strncmp(text, with, std::strlen(with)) == 0;
+}
+
+// Below, mangled names come without their _Z and N, K, Z.
+constexpr const char* std_calls[] = {"St13__invoke_impl", "St8__invoke",      "St10__invoke_r",
+                                     "St6invoke",         "St12__apply_impl", "St5apply"};
+constexpr const char* plain_std_calls[] = {"__invoke", "invoke<", "apply<", "__apply_impl"};
+constexpr const char* wrappers[] = {"6runnel6detail18run_inline_closure",
+                                    "6runnel6detail16run_heap_closure",
+                                    "6runnel6detail10go_closure", "6runnel3runI"};
+constexpr const char* ours[] = {"6runnel6detail", "6runnel2goI", "6runnel5asyncI"};
+constexpr const char* machinery[] = {
+    "6runnel6detail11switch_away", "6runnel6detail4parkE", "6runnel6detail10park_untilE",
+    "6runnel6detail12_GLOBAL__N_114park_goroutine", "6runnel6detail12_GLOBAL__N_114goroutine_main"};
+
+template <std::size_t N>
+bool begins_one_of(const char* text, const char* const (&starts)[N]) noexcept {
+  for (const char* start : starts)
+    if (begins(text, start)) return true;
+  return false;
+}
+
+const char* without_prefix(const char* mangled) noexcept {
+  mangled += 2;
+  while (*mangled == 'Z' || *mangled == 'N' || *mangled == 'K') ++mangled;
+  return mangled;
+}
+
+// An inlined function's name, as the debug information has it: without its scope.
+bool is_plain_internal(const source_place& place) noexcept {
+  if (place.file == nullptr) return false;
+  return std::strstr(place.file, "runnel/detail/") != nullptr ||
+         std::strstr(place.file, "runnel/go.hpp") != nullptr ||
+         (std::strstr(place.file, "/c++/") != nullptr &&
+          begins_one_of(place.function, plain_std_calls));
+}
 
 }  // namespace
 
@@ -47,23 +91,26 @@ backtrace_state* state() noexcept {
   if (s != nullptr) return s;
   s = runnel_backtrace_create(nullptr, 1, ignore_error, nullptr);
   backtrace_state* first = nullptr;
-  return shared.compare_exchange_strong(first, s) ? s : first;  // states cannot be freed; a second one is rare
+  return shared.compare_exchange_strong(first, s)
+             ? s
+             : first;  // states cannot be freed; a second one is rare
 }
 
 struct visit_call {
   void (*visit)(void*, const source_place&);
   void* arg;
-  std::uintptr_t pc;
+  const char* symbol;
   source_place last;  // held back: the outermost one gets its name from the symbol table
   bool any = false;
 };
 
-bool mangled(const char* name) noexcept { return name != nullptr && name[0] == '_' && name[1] == 'Z'; }
-
 int on_place(void* data, std::uintptr_t, const char* file, int line, const char* function) {
   auto& call = *static_cast<visit_call*>(data);
   if (file == nullptr && function == nullptr) return 0;
-  if (call.any) call.visit(call.arg, call.last);
+  if (call.any) {
+    call.last.within = call.symbol;
+    call.visit(call.arg, call.last);
+  }
   call.last = {function, file, line};
   call.any = true;
   return 0;
@@ -74,21 +121,17 @@ int on_place(void* data, std::uintptr_t, const char* file, int line, const char*
 const char* symbol_at(std::uintptr_t pc) noexcept {
   const char* name = nullptr;
   if (backtrace_state* s = state()) {
-    const auto keep = [](void* to, std::uintptr_t, const char* symbol, std::uintptr_t, std::uintptr_t) {
-      *static_cast<const char**>(to) = symbol;
-    };
+    const auto keep = [](void* to, std::uintptr_t, const char* symbol, std::uintptr_t,
+                         std::uintptr_t) { *static_cast<const char**>(to) = symbol; };
     runnel_backtrace_syminfo(s, pc, keep, ignore_error, &name);
   }
   return name != nullptr ? name : dynamic_symbol(pc);
 }
 
 void places_at(std::uintptr_t pc, void (*visit)(void*, const source_place&), void* arg) noexcept {
-  visit_call call{visit, arg, pc, {}, false};
+  visit_call call{visit, arg, symbol_at(pc), {}, false};
   if (backtrace_state* s = state()) runnel_backtrace_pcinfo(s, pc, on_place, ignore_error, &call);
-  if (!mangled(call.last.function)) {
-    const char* symbol = symbol_at(pc);
-    if (symbol != nullptr) call.last.function = symbol;
-  }
+  if (!mangled(call.last.function) && call.symbol != nullptr) call.last.function = call.symbol;
   visit(arg, call.last);
 }
 
@@ -102,26 +145,31 @@ void places_at(std::uintptr_t pc, void (*visit)(void*, const source_place&), voi
 
 #endif
 
-void write_function(text_out& out, const char* function) {
-  char* text = out.may_allocate() ? abi::__cxa_demangle(function, nullptr, nullptr, nullptr) : nullptr;
+void write_function(text_out& out, const source_place& place) {
+  const bool lambda = place.within != nullptr && std::strcmp(place.function, "operator()") == 0;
+  const char* function = lambda ? place.within : place.function;
+  char* text =
+      out.may_allocate() ? abi::__cxa_demangle(function, nullptr, nullptr, nullptr) : nullptr;
   out.write(text != nullptr ? text : function);
   std::free(text);
 }
 
-bool is_internal(const char* function) noexcept {
-  if (function == nullptr) return false;
-  if (begins(function, "runnel_")) return true;
-  if (!begins(function, "_Z")) return false;
-  static constexpr const char* calls[] = {"_ZSt13__invoke_impl", "_ZSt8__invoke",      "_ZSt10__invoke_r",
-                                          "_ZSt6invoke",         "_ZSt12__apply_impl", "_ZSt5apply"};
-  for (const char* call : calls)
-    if (begins(function, call)) return true;
-  function += 2;
-  while (*function == 'Z' || *function == 'N' || *function == 'K') ++function;
-  static constexpr const char* parts[] = {"6runnel6detail", "6runnel3runI", "6runnel2goI", "6runnel5asyncI"};
-  for (const char* part : parts)
-    if (begins(function, part)) return true;
-  return false;
+bool is_internal(const source_place& place) noexcept {
+  if (place.function == nullptr) return false;
+  if (begins(place.function, "runnel_")) return true;
+  if (!mangled(place.function)) return is_plain_internal(place);
+  const char* function = without_prefix(place.function);
+  // Without debug information the program's code may be hidden in these, inlined, and they name it.
+  if (place.file == nullptr && begins_one_of(function, wrappers))
+    return std::strstr(function, "12main_closure") != nullptr;
+  return begins_one_of(function, std_calls) || begins_one_of(function, wrappers) ||
+         begins_one_of(function, ours);
+}
+
+bool is_machinery(const source_place& place) noexcept {
+  if (place.function == nullptr) return false;
+  if (begins(place.function, "runnel_")) return true;
+  return mangled(place.function) && begins_one_of(without_prefix(place.function), machinery);
 }
 
 }  // namespace runnel::detail
