@@ -53,18 +53,24 @@ recv_chan<element_type<C>> source_of(const C& c) noexcept {
   return recv_chan<element_type<C>>(c);
 }
 
+template <class First, class... Rest>
+concept same_elements = (std::same_as<element_type<First>, element_type<Rest>> && ...);
+
+template <class Range>
+concept source_range = !source_chan<Range> && source_chan<std::ranges::range_value_t<Range>>;
+
 template <class F>
 using generated = typename std::remove_cvref_t<std::invoke_result_t<F&>>::value_type;
 
 struct merge_fn {
   template <source_chan First, source_chan... Rest>
-  requires(std::same_as<element_type<First>, element_type<Rest>>&&...) auto operator()(
-      const First& first, const Rest&... rest) const {
+  requires same_elements<First, Rest...>
+  auto operator()(const First& first, const Rest&... rest) const {
     return merge_stage<element_type<First>>({}, {source_of(first), source_of(rest)...});
   }
   template <std::ranges::input_range Inputs>
-  requires(!source_chan<Inputs> && source_chan<std::ranges::range_value_t<Inputs>>) auto operator()(
-      Inputs&& inputs) const {
+  requires source_range<Inputs>
+  auto operator()(Inputs&& inputs) const {
     using T = element_type<std::ranges::range_value_t<Inputs>>;
     std::vector<recv_chan<T>> all;
     for (auto&& input : inputs) all.push_back(source_of(input));
@@ -89,34 +95,32 @@ struct tee_fn {
 
 struct generate_fn {
   template <class F>
-  requires std::invocable < std::decay_t<F>
-  & > auto operator()(const context& ctx, F&& f) const {
+  requires std::invocable<kept_function<F>>
+  auto operator()(const context& ctx, F&& f) const {
     return generate_stage<generated<std::decay_t<F>>>({ctx}, std::decay_t<F>(std::forward<F>(f)));
   }
 };
 
 struct transform_fn {
   template <source_chan C, class F>
-  requires std::invocable < std::decay_t<F>
-  &, element_type < C >>
-         auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
+  requires std::invocable<kept_function<F>, element_type<C>>
+  auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return transform_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
 };
 
 struct transform_ordered_fn {
   template <source_chan C, class F>
-  requires std::invocable < std::decay_t<F>
-  &, element_type < C >>
-         auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
+  requires std::invocable<kept_function<F>, element_type<C>>
+  auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return ordered_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
 };
 
 struct filter_fn {
   template <source_chan C, class F>
-  requires std::predicate < std::decay_t<F>
-  &, const element_type<C>& > auto operator()(const context& ctx, const C& in, F&& pred) const {
+  requires std::predicate < kept_function<F>,
+  const element_type<C>& > auto operator()(const context& ctx, const C& in, F&& pred) const {
     return filter_stage({ctx}, source_of(in), std::decay_t<F>(std::forward<F>(pred)));
   }
 };
@@ -332,9 +336,8 @@ inline constexpr detail::throttled_fn throttled{};
 namespace detail {
 
 template <class F, class Range>
-concept element_function =
-    std::ranges::input_range<Range> && std::invocable < std::remove_reference_t<F>
-&, std::ranges::range_reference_t < Range >> ;
+concept element_function = std::ranges::input_range<Range> &&
+    std::invocable<std::add_lvalue_reference_t<F>, std::ranges::range_reference_t<Range>>;
 
 template <class F, class Range>
 concept element_task = std::ranges::input_range<Range> &&
@@ -361,8 +364,8 @@ struct parallel_map_fn {
 
 struct parallel_reduce_fn {
   template <class Range, class T, class Combine, class F = std::identity>
-  requires element_function<F, Range> && std::invocable < std::remove_reference_t<Combine>
-  &, T, T > T operator()(Range&& range, T init, Combine&& combine, F&& f = {}) const {
+  requires element_function<F, Range> && std::invocable<std::add_lvalue_reference_t<Combine>, T, T>
+      T operator()(Range&& range, T init, Combine&& combine, F&& f = {}) const {
     return parallel_reduce_each(range, std::move(init), combine, f);
   }
 };

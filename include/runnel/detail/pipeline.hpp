@@ -20,6 +20,9 @@ concept pipeline_stage = requires {
   typename std::remove_cvref_t<S>::is_pipeline_stage;
 };
 
+template <class F, class T>
+concept pipeline_sink = error_function<std::remove_reference_t<F>, T>;
+
 template <class T>
 struct pipeline_source {
   recv_chan<T> in;
@@ -73,15 +76,13 @@ class pipeline {
   /// ended. `f` may return void, error or std::error_code. The first error ends everything and is returned: what `f`
   /// returned or threw, what a stage's function threw, or ctx.err() if `ctx` was done before the end; none otherwise.
   template <class F>
-  requires std::copy_constructible<Build> &&
-      detail::error_function<std::remove_reference_t<F>, value_type>
-          error for_each(const context& ctx, F&& f)
+  requires std::copy_constructible<Build> && detail::pipeline_sink<F, value_type> error
+  for_each(const context& ctx, F&& f)
   const& {
     return run(ctx, f, [&](const detail::stage_env& env) { return build_(env); });
   }
   template <class F>
-  requires detail::error_function<std::remove_reference_t<F>, value_type> error
-  for_each(const context& ctx, F&& f) && {
+  requires detail::pipeline_sink<F, value_type> error for_each(const context& ctx, F&& f) && {
     return run(ctx, f, [&](const detail::stage_env& env) { return std::move(build_)(env); });
   }
 

@@ -5,8 +5,9 @@
 #pragma once
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <span>
+#include <type_traits>
 #include <utility>
 
 #include <runnel/chan.hpp>
@@ -137,6 +138,10 @@ recv_chan<T> closed_chan() {
   in.state()->close();
   return std::move(out);
 }
+
+/// A function as a stage keeps and calls it.
+template <class F>
+using kept_function = std::add_lvalue_reference_t<std::decay_t<F>>;
 
 template <class C>
 using element_type = typename std::remove_cvref_t<C>::value_type;
