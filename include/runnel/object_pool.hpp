@@ -26,9 +26,9 @@ class object_pool {
     handle() noexcept = default;
     handle(handle&&) noexcept = default;
     handle& operator=(handle&& other) noexcept {
-      handle taken(std::move(other));
-      std::swap(object_, taken.object_);
-      std::swap(pool_, taken.pool_);
+      handle held(std::move(other));
+      std::swap(object_, held.object_);
+      std::swap(pool_, held.pool_);
       return *this;
     }
     ~handle() { reset(); }

@@ -172,24 +172,24 @@ concept can_send = requires(const Handle& h) { send_chan<element_of<Handle>>(h);
 /// Receives; `handler(std::optional<T>)` (chan<void>: `handler(bool)`) or `handler()`. nullopt, false: closed and drained.
 template <detail::can_receive Chan, class H>
   requires(!std::same_as<std::remove_cvref_t<H>, std::optional<detail::element_of<Chan>>>)
-auto on_recv(const Chan& from, H handler) {
+auto on_recv(const Chan& source, H handler) {
   using T = detail::element_of<Chan>;
-  return detail::recv_case<T, H>(recv_chan<T>(from), std::move(handler));
+  return detail::recv_case<T, H>(recv_chan<T>(source), std::move(handler));
 }
 /// Receives into `out`; nullopt: closed and drained.
 template <detail::can_receive Chan>
-auto on_recv(const Chan& from, std::optional<detail::element_of<Chan>>& out) {
+auto on_recv(const Chan& source, std::optional<detail::element_of<Chan>>& out) {
   using T = detail::element_of<Chan>;
   auto store = [&out](std::optional<T> value) {  // T may lack assignment
     out.reset();
     if (value) out.emplace(*std::move(value));
   };
-  return detail::recv_case<T, decltype(store)>(recv_chan<T>(from), store);
+  return detail::recv_case<T, decltype(store)>(recv_chan<T>(source), store);
 }
 /// Receives and drops the value.
 template <detail::can_receive Chan>
-auto on_recv(const Chan& from) {
-  return on_recv(from, detail::no_handler{});
+auto on_recv(const Chan& source) {
+  return on_recv(source, detail::no_handler{});
 }
 
 /// Sends `value`: an lvalue is copied now; an rvalue is kept in the case and moved out only if the case goes ahead.
