@@ -337,13 +337,12 @@ namespace detail {
 
 template <class F, class Range>
 concept element_function = std::ranges::input_range<Range> &&
-    std::invocable<std::add_lvalue_reference_t<F>, std::ranges::range_reference_t<Range>>;
+    std::invocable<std::add_lvalue_reference_t<F>, element_argument<Range>>;
 
 template <class F, class Range>
 concept element_task = std::ranges::input_range<Range> &&
-    (error_function<std::remove_reference_t<F>, const context&,
-                    std::ranges::range_reference_t<Range>> ||
-     error_function<std::remove_reference_t<F>, std::ranges::range_reference_t<Range>>);
+    (error_function<std::remove_reference_t<F>, const context&, element_argument<Range>> ||
+     error_function<std::remove_reference_t<F>, element_argument<Range>>);
 
 struct parallel_for_fn {
   template <class Range, class F>
@@ -375,7 +374,8 @@ struct parallel_reduce_fn {
 /// parallel_for(range, f): calls f(element) for each element, on all processors; blocks until all calls have ended. The
 /// caller takes part. Meant for elements that compute; use the other form for those that block. The first failure (an
 /// exception, or an error that `f` returned) is rethrown after all running calls have ended, and no further ones are
-/// started. A range that can be walked through only once is read first.
+/// started. A range that can be walked through only once is read first, and
+/// its values are moved into the calls.
 ///
 /// parallel_for(ctx, range, limit, f) -> error: at most `limit` calls at once (0: max_procs()) of f(element) or
 /// f(context, element), which may return void, error or std::error_code. Blocks until all running calls have ended. The

@@ -19,6 +19,13 @@
 
 namespace runnel::detail {
 
+/// What a loop's function is called with: the elements, or the values taken from a range that can be walked through
+/// only once.
+template <class Range>
+using element_argument =
+    std::conditional_t<std::ranges::forward_range<Range>, std::ranges::range_reference_t<Range>,
+                       std::ranges::range_value_t<Range>>;
+
 // -- elements: each(first, last, g) calls g(number, element) for the numbers in [first, last), until one says false --
 
 template <class It>
@@ -161,9 +168,8 @@ inline constexpr bool is_error_result = std::same_as<std::remove_cvref_t<R>, err
 template <class Range, class F>
 void parallel_for_each(Range& range, F& f) {
   auto elements = elements_of(range);
-  using reference = std::ranges::range_reference_t<Range>;
   const auto part = [&](std::size_t first, std::size_t last) {
-    if constexpr (is_error_result<std::invoke_result_t<F&, reference>>) {
+    if constexpr (is_error_result<std::invoke_result_t<F&, element_argument<Range>>>) {
       error failed;
       elements.each(first, last, [&](std::size_t, auto&& element) {
         failed = error(std::invoke(f, std::forward<decltype(element)>(element)));
@@ -255,7 +261,7 @@ error parallel_for_each_in(const context& parent, Range& range, std::size_t limi
 template <class Range, class F>
 auto parallel_map_each(Range& range, F& f) {
   auto elements = elements_of(range);
-  using R = std::remove_cvref_t<std::invoke_result_t<F&, std::ranges::range_reference_t<Range>>>;
+  using R = std::remove_cvref_t<std::invoke_result_t<F&, element_argument<Range>>>;
   // Not vector<bool>, whose elements share bytes.
   using kept = std::conditional_t<
       std::is_same_v<R, bool>, char,
