@@ -42,7 +42,6 @@ class counter_of_running {
   [[nodiscard]] inside enter() { return inside(*this); }
   int now() const { return now_; }
   int most() const { return most_; }
-  void forget_most() { most_ = now_.load(); }
 
  private:
   std::atomic<int> now_{0};
