@@ -93,7 +93,7 @@ go_closure<std::decay_t<F>, std::decay_t<A>...> make_closure(F&& f, A&&... args)
 }
 
 template <class F, class... A>
-RUNNEL_ALWAYS_INLINE void go_with(const go_options& options, void* created_at, F&& f, A&&... args) {
+void go_with(const go_options& options, void* created_at, F&& f, A&&... args) {
   using closure = go_closure<std::decay_t<F>, std::decay_t<A>...>;
   check_callable<std::decay_t<F>>(f);
   constexpr bool quiet = std::is_nothrow_constructible_v<std::decay_t<F>, F> &&

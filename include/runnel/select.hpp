@@ -5,8 +5,10 @@
 /// channel may stand in several cases; a select never meets itself. Handlers run after the select has let go of every
 /// channel: they may block, select and throw. They may be left out, to switch on the index.
 ///
-/// Channel expressions and values are evaluated when the cases are made. Braces (`std::array`-style lists) or named
-/// cases fix the order where it matters; the arguments of one call are evaluated in an order C++ leaves open.
+/// Channel expressions and values are evaluated when the cases are made; the arguments of one call in an order C++
+/// leaves open, the elements of a braced list of select_case in theirs. A case made from a named handle borrows the
+/// channel: the last handle must not go between making the case and the end of the select. One made from a temporary
+/// handle, and any select_case, keeps the channel alive itself.
 #pragma once
 #include <concepts>
 #include <cstddef>
@@ -41,10 +43,32 @@ class unlocked_case : public case_base {
   void complete(waiter&) noexcept final {}
 };
 
+/// A channel that somebody else keeps alive: copying a handle costs two atomic operations, which is half of a select.
 template <class T>
+class borrowed_chan {
+ public:
+  explicit borrowed_chan(chan_state_of<T>* state) noexcept : state_(state) {}
+  chan_state_of<T>* state() const noexcept { return state_; }
+
+ private:
+  chan_state_of<T>* state_;
+};
+
+/// Gives a handle back, with a share of its own.
+template <class Handle, class T>
+Handle keep_chan(const borrowed_chan<T>& c) noexcept {
+  Handle counted(static_cast<chan_state_of<T>*>(nullptr));
+  if (c.state() != nullptr) {
+    c.state()->handles.fetch_add(1, std::memory_order_relaxed);  // the lender keeps it alive meanwhile
+    counted = Handle(c.state());
+  }
+  return counted;
+}
+
+template <class T, class Ref>
 class recv_case_base : public case_base {
  public:
-  explicit recv_case_base(recv_chan<T> from) noexcept : from_(std::move(from)) {}
+  explicit recv_case_base(Ref from) noexcept : from_(std::move(from)) {}
 
   spinlock* lock() noexcept final { return from_.state() == nullptr ? nullptr : &from_.state()->mu; }
   bool try_now(agent*& wake) noexcept final {
@@ -61,18 +85,28 @@ class recv_case_base : public case_base {
   bool miss_hint() noexcept final { return from_.state()->certainly_empty(); }
 
  protected:
-  std::optional<chan_value<T>> take() noexcept { return std::exchange(value_, std::nullopt); }
+  std::optional<chan_value<T>> take() noexcept {
+    std::optional<chan_value<T>> taken(std::move(value_));
+    value_.reset();
+    return taken;
+  }
+  const Ref& from() const noexcept { return from_; }
 
  private:
-  recv_chan<T> from_;
+  Ref from_;
   std::optional<chan_value<T>> value_;
 };
 
-template <class T, class H>
-class recv_case final : public recv_case_base<T> {
+template <class T, class H, class Ref>
+class recv_case final : public recv_case_base<T, Ref> {
  public:
   static constexpr bool is_otherwise = false;
-  recv_case(recv_chan<T> from, H handler) : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
+  recv_case(Ref from, H handler) : recv_case_base<T, Ref>(std::move(from)), handler_(std::move(handler)) {}
+  auto keep() &&
+    requires std::same_as<Ref, borrowed_chan<T>>
+  {
+    return recv_case<T, H, recv_chan<T>>(keep_chan<recv_chan<T>>(this->from()), std::move(handler_));
+  }
   void run() {
     auto value = this->take();
     if constexpr (std::is_void_v<T>) {
@@ -91,12 +125,17 @@ class recv_case final : public recv_case_base<T> {
   [[no_unique_address]] H handler_;
 };
 
-template <class T, class H>
+template <class T, class H, class Ref>
 class send_case final : public case_base {
  public:
   static constexpr bool is_otherwise = false;
-  send_case(send_chan<T> to, chan_value<T> value, H handler)
+  send_case(Ref to, chan_value<T> value, H handler)
       : to_(std::move(to)), value_(std::move(value)), handler_(std::move(handler)) {}
+  auto keep() &&
+    requires std::same_as<Ref, borrowed_chan<T>>
+  {
+    return send_case<T, H, send_chan<T>>(keep_chan<send_chan<T>>(to_), std::move(value_), std::move(handler_));
+  }
 
   spinlock* lock() noexcept override { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
   bool try_now(agent*& wake) noexcept override {
@@ -123,7 +162,7 @@ class send_case final : public case_base {
   }
 
  private:
-  send_chan<T> to_;
+  Ref to_;
   chan_value<T> value_;
   chan_outcome outcome_ = chan_outcome::would_block;
   std::exception_ptr failure_;
@@ -167,42 +206,61 @@ concept can_receive = requires(const Handle& h) { recv_chan<element_of<Handle>>(
 template <class Handle>
 concept can_send = requires(const Handle& h) { send_chan<element_of<Handle>>(h); };
 
+/// How a case refers to the channel of the handle it is made from: borrows from a named one, keeps a temporary's.
+template <class T, class Kept, class Chan>
+auto chan_ref(Chan&& handle) {
+  if constexpr (std::is_lvalue_reference_v<Chan>)
+    return borrowed_chan<T>(handle.state());
+  else
+    return Kept(std::forward<Chan>(handle));
+}
+
+template <class Chan, class H>
+auto make_recv_case(Chan&& from, H handler) {
+  using T = element_of<Chan>;
+  auto ref = chan_ref<T, recv_chan<T>>(std::forward<Chan>(from));
+  return recv_case<T, H, decltype(ref)>(std::move(ref), std::move(handler));
+}
+template <class Chan, class H>
+auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
+  using T = element_of<Chan>;
+  auto ref = chan_ref<T, send_chan<T>>(std::forward<Chan>(to));
+  return send_case<T, H, decltype(ref)>(std::move(ref), std::move(value), std::move(handler));
+}
+
 }  // namespace detail
 
 /// Receives; `handler(std::optional<T>)` (chan<void>: `handler(bool)`) or `handler()`. nullopt, false: closed and drained.
 template <detail::can_receive Chan, class H>
   requires(!std::same_as<std::remove_cvref_t<H>, std::optional<detail::element_of<Chan>>>)
-auto on_recv(const Chan& source, H handler) {
-  using T = detail::element_of<Chan>;
-  return detail::recv_case<T, H>(recv_chan<T>(source), std::move(handler));
+auto on_recv(Chan&& from, H handler) {
+  return detail::make_recv_case(std::forward<Chan>(from), std::move(handler));
 }
 /// Receives into `out`; nullopt: closed and drained.
 template <detail::can_receive Chan>
-auto on_recv(const Chan& source, std::optional<detail::element_of<Chan>>& out) {
-  using T = detail::element_of<Chan>;
-  auto store = [&out](std::optional<T> value) {  // T may lack assignment
-    out.reset();
+auto on_recv(Chan&& from, std::optional<detail::element_of<Chan>>& out) {
+  return detail::make_recv_case(std::forward<Chan>(from), [&out](std::optional<detail::element_of<Chan>> value) {
+    out.reset();  // T may lack assignment
     if (value) out.emplace(*std::move(value));
-  };
-  return detail::recv_case<T, decltype(store)>(recv_chan<T>(source), store);
+  });
 }
 /// Receives and drops the value.
 template <detail::can_receive Chan>
-auto on_recv(const Chan& source) {
-  return on_recv(source, detail::no_handler{});
+auto on_recv(Chan&& from) {
+  return detail::make_recv_case(std::forward<Chan>(from), detail::no_handler{});
 }
 
 /// Sends `value`: an lvalue is copied now; an rvalue is kept in the case and moved out only if the case goes ahead.
 template <detail::can_send Chan, class V, class H = detail::no_handler>
   requires std::constructible_from<detail::element_of<Chan>, V&&>
-auto on_send(const Chan& to, V&& value, H handler = {}) {
+auto on_send(Chan&& to, V&& value, H handler = {}) {
   using T = detail::element_of<Chan>;
-  return detail::send_case<T, H>(send_chan<T>(to), T(std::forward<V>(value)), std::move(handler));
+  return detail::make_send_case(std::forward<Chan>(to), T(std::forward<V>(value)), std::move(handler));
 }
 template <detail::can_send Chan, class H = detail::no_handler>
   requires std::is_void_v<detail::element_of<Chan>>
-auto on_send(const Chan& to, H handler = {}) {
-  return detail::send_case<void, H>(send_chan<void>(to), detail::unit{}, std::move(handler));
+auto on_send(Chan&& to, H handler = {}) {
+  return detail::make_send_case(std::forward<Chan>(to), detail::unit{}, std::move(handler));
 }
 
 /// Goes ahead when nothing else has for `timeout`; zero or less: unless something is ready at once.
@@ -227,7 +285,14 @@ class select_case {
  public:
   template <class C>
     requires(detail::select_case_type<C> && !std::same_as<std::remove_cvref_t<C>, select_case>)
-  select_case(C&& c) : impl_(std::make_unique<model<std::remove_cvref_t<C>>>(std::forward<C>(c))) {}
+  select_case(C&& c) {
+    std::remove_cvref_t<C> own(std::forward<C>(c));
+    if constexpr (requires { std::move(own).keep(); }) {
+      impl_ = make_model(std::move(own).keep());
+    } else {
+      impl_ = make_model(std::move(own));
+    }
+  }
 
   detail::case_base& base() noexcept { return impl_->base(); }
   bool is_otherwise() const noexcept { return impl_->is_otherwise(); }
@@ -243,18 +308,32 @@ class select_case {
   template <class C>
   struct model final : holder {
     explicit model(C&& c) : held(std::move(c)) {}
-    explicit model(const C& c) : held(c) {}
     detail::case_base& base() noexcept override { return held; }
     bool is_otherwise() const noexcept override { return C::is_otherwise; }
     void run() override { held.run(); }
     C held;
   };
+  template <class C>
+  static std::unique_ptr<holder> make_model(C&& c) {
+    return std::make_unique<model<C>>(std::move(c));
+  }
+
   std::unique_ptr<holder> impl_;
 };
 
 namespace detail {
 
 std::size_t select_span(std::span<select_case> cases, select_order order);
+
+/// The only case beside an otherwise: what it is is known here, and so a miss costs a few loads.
+template <class A, class B>
+bool certainly_misses(A& a, B& b) noexcept {
+  if constexpr (A::is_otherwise) {
+    return b.lock() == nullptr || b.miss_hint();
+  } else {
+    return a.lock() == nullptr || a.miss_hint();
+  }
+}
 
 template <select_order Order, class... Cases>
 std::size_t select_fixed(Cases&... cases) {
@@ -264,8 +343,16 @@ std::size_t select_fixed(Cases&... cases) {
   std::size_t otherwise_index = no_case;
   for (std::size_t i = 0; i < sizeof...(Cases); ++i)
     if (is_default[i]) otherwise_index = i;
-  case_base* const all[] = {&cases..., nullptr};
-  const std::size_t chosen = select_cases(std::span(all, sizeof...(Cases)), otherwise_index, Order);
+  std::size_t chosen = otherwise_index;
+  bool missed = false;
+  if constexpr (otherwise_count == 1 && sizeof...(Cases) == 2) {
+    check_attention();
+    missed = certainly_misses(cases...);
+  }
+  if (!missed) {
+    case_base* const all[] = {&cases..., nullptr};
+    chosen = select_cases(std::span(all, sizeof...(Cases)), otherwise_index, Order);
+  }
   std::size_t i = 0;
   ((i++ == chosen ? cases.run() : void()), ...);
   return chosen;

@@ -39,20 +39,24 @@ class small_array {
   std::unique_ptr<T[]> heap_;
 };
 
-std::uint32_t random_below(std::uint32_t n) noexcept {
+random_source& own_random() noexcept {
   processor* p = current_processor();
-  return (p != nullptr ? p->random : this_thread()->random).below(n);
+  return p != nullptr ? p->random : this_thread()->random;
 }
+
+// A case that can be ready, and its lock.
+struct entry {
+  std::uint32_t index;
+  spinlock* lock;
+};
 
 class select_run {
  public:
   select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
       : cases_(cases), otherwise_(otherwise), order_(cases.size()), locks_(cases.size()) {
     for (std::size_t i = 0; i < cases.size(); ++i)
-      if (cases[i]->lock() != nullptr) order_[count_++] = static_cast<std::uint32_t>(i);
-    if (order == select_order::random)
-      for (std::size_t i = count_; i > 1; --i)
-        std::swap(order_[i - 1], order_[random_below(static_cast<std::uint32_t>(i))]);
+      if (spinlock* lock = cases[i]->lock(); lock != nullptr) order_[count_++] = {static_cast<std::uint32_t>(i), lock};
+    if (order == select_order::random && count_ > 1) shuffle();
   }
 
   std::size_t run() {
@@ -75,17 +79,25 @@ class select_run {
   }
 
  private:
+  void shuffle() noexcept {
+    random_source& random = own_random();  // no suspension until the end of this function
+    for (std::size_t i = count_; i > 1; --i)
+      std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
+  }
+
+  // What a hint says is out of date at once; a select that blocks looks again with everything locked, and beside an
+  // otherwise there is only one case here.
   std::size_t look_once() noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
-      case_base& c = *cases_[order_[i]];
-      if (otherwise_ != no_case && c.miss_hint()) continue;
+      const entry e = order_[i];
+      case_base& c = *cases_[e.index];
+      if (c.miss_hint()) continue;
       agent* wake = nullptr;
-      spinlock* lock = c.lock();
-      lock->lock();
+      e.lock->lock();
       const bool done = c.try_now(wake);
-      lock->unlock();
+      e.lock->unlock();
       if (wake != nullptr) ready(wake);
-      if (done) return order_[i];
+      if (done) return e.index;
     }
     return no_case;
   }
@@ -109,7 +121,7 @@ class select_run {
   }
 
   void lock_all() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) locks_[i] = cases_[order_[i]]->lock();
+    for (std::size_t i = 0; i < count_; ++i) locks_[i] = order_[i].lock;
     if (count_ <= few) {
       for (std::size_t i = 1; i < count_; ++i)
         for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j) std::swap(locks_[j], locks_[j - 1]);
@@ -131,10 +143,10 @@ class select_run {
   std::size_t look_locked() noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
       agent* wake = nullptr;
-      if (!cases_[order_[i]]->try_now(wake)) continue;
+      if (!cases_[order_[i].index]->try_now(wake)) continue;
       unlock_all();
       if (wake != nullptr) ready(wake);
-      return order_[i];
+      return order_[i].index;
     }
     return no_case;
   }
@@ -147,19 +159,19 @@ class select_run {
       waiter& w = waiters[i];
       w.who = self;
       w.claim = &claim;
-      w.index = order_[i];
-      cases_[order_[i]]->enqueue(w);
+      w.index = order_[i].index;
+      cases_[order_[i].index]->enqueue(w);
     }
     const bool woken = park_until(wait_reason::select, unlock_run, this, claim, deadline_);
     const std::uint32_t won = claim.load();
     std::size_t chosen = won == claimed_by_timeout ? deadline_case_ : std::size_t{won} - 1;
     for (std::size_t i = 0; i < count_; ++i) {
-      case_base& c = *cases_[order_[i]];
-      if (order_[i] == chosen && woken) {
+      case_base& c = *cases_[order_[i].index];
+      if (order_[i].index == chosen && woken) {
         c.complete(waiters[i]);
         continue;
       }
-      std::lock_guard lock(*c.lock());
+      std::lock_guard lock(*order_[i].lock);
       c.dequeue(waiters[i]);
     }
     if (!woken) throw_deadlock();
@@ -168,7 +180,7 @@ class select_run {
 
   std::span<case_base* const> cases_;
   const std::size_t otherwise_;
-  small_array<std::uint32_t> order_;  // the cases that have a lock, in the order to try
+  small_array<entry> order_;          // the cases that have a lock, in the order to try
   small_array<spinlock*> locks_;      // theirs, by address, each once
   std::size_t count_ = 0;
   std::size_t lock_count_ = 0;
@@ -180,10 +192,6 @@ class select_run {
 
 std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise, select_order order) {
   check_attention();
-  if (cases.size() == 2 && otherwise != no_case) {
-    case_base& only = *cases[1 - otherwise];
-    if (only.lock() == nullptr || only.miss_hint()) return otherwise;
-  }
   return select_run(cases, otherwise, order).run();
 }
 

@@ -43,7 +43,7 @@ void run_heap_closure(void* storage) {
 }
 
 template <class C, class Make>
-RUNNEL_ALWAYS_INLINE void spawn(std::size_t stack_size, std::string_view name, void* created_at, Make&& make) {
+void spawn(std::size_t stack_size, std::string_view name, void* created_at, Make&& make) {
   if constexpr (sizeof(C) <= largest_inline_closure && alignof(C) <= 64) {
     const new_goroutine made = make_goroutine(sizeof(C), stack_size, name);
     if constexpr (noexcept(make(made.storage))) {
