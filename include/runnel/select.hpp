@@ -216,9 +216,9 @@ auto chan_ref(Chan&& handle) {
 }
 
 template <class Chan, class H>
-auto make_recv_case(Chan&& from, H handler) {
+auto make_recv_case(Chan&& source, H handler) {
   using T = element_of<Chan>;
-  auto ref = chan_ref<T, recv_chan<T>>(std::forward<Chan>(from));
+  auto ref = chan_ref<T, recv_chan<T>>(std::forward<Chan>(source));
   return recv_case<T, H, decltype(ref)>(std::move(ref), std::move(handler));
 }
 template <class Chan, class H>
@@ -233,21 +233,21 @@ auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
 /// Receives; `handler(std::optional<T>)` (chan<void>: `handler(bool)`) or `handler()`. nullopt, false: closed and drained.
 template <detail::can_receive Chan, class H>
   requires(!std::same_as<std::remove_cvref_t<H>, std::optional<detail::element_of<Chan>>>)
-auto on_recv(Chan&& from, H handler) {
-  return detail::make_recv_case(std::forward<Chan>(from), std::move(handler));
+auto on_recv(Chan&& source, H handler) {
+  return detail::make_recv_case(std::forward<Chan>(source), std::move(handler));
 }
 /// Receives into `out`; nullopt: closed and drained.
 template <detail::can_receive Chan>
-auto on_recv(Chan&& from, std::optional<detail::element_of<Chan>>& out) {
-  return detail::make_recv_case(std::forward<Chan>(from), [&out](std::optional<detail::element_of<Chan>> value) {
+auto on_recv(Chan&& source, std::optional<detail::element_of<Chan>>& out) {
+  return detail::make_recv_case(std::forward<Chan>(source), [&out](std::optional<detail::element_of<Chan>> value) {
     out.reset();  // T may lack assignment
     if (value) out.emplace(*std::move(value));
   });
 }
 /// Receives and drops the value.
 template <detail::can_receive Chan>
-auto on_recv(Chan&& from) {
-  return detail::make_recv_case(std::forward<Chan>(from), detail::no_handler{});
+auto on_recv(Chan&& source) {
+  return detail::make_recv_case(std::forward<Chan>(source), detail::no_handler{});
 }
 
 /// Sends `value`: an lvalue is copied now; an rvalue is kept in the case and moved out only if the case goes ahead.
