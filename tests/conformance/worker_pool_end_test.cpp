@@ -186,8 +186,8 @@ MATRIX_TEST(WorkerPoolEnd, AMillionQueuedTasksAreDroppedSoon) {
   for (int i = 0; i < n; ++i) pool.add_task([] { ADD_FAILURE(); });
   EXPECT_EQ(pool.stats().queued + pool.stats().running, static_cast<std::uint64_t>(n) + 1);
   const stopwatch watch;
-  hold.open();
   pool.cancel();
+  hold.open();
   const error e = pool.wait();
   EXPECT_LT(watch.elapsed(), 500ms * patience);
   EXPECT_TRUE(e.is(pool_errc::dropped));
