@@ -218,7 +218,7 @@ class monitor {
 
 void* monitor_main(void*) {
   pthread_setname_np(pthread_self(), "runnel-sysmon");
-  static monitor m;
+  monitor m;  // not static: it runs on while statics are destroyed
   m.run();
 }
 
