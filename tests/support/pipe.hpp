@@ -17,7 +17,8 @@ namespace runnel_test {
 class pipe_ends {
  public:
   pipe_ends() {
-    if (::pipe2(fds_.data(), O_NONBLOCK | O_CLOEXEC) != 0) ADD_FAILURE() << "pipe2: errno " << errno;
+    if (::pipe2(fds_.data(), O_NONBLOCK | O_CLOEXEC) != 0)
+      ADD_FAILURE() << "pipe2: errno " << errno;
   }
   static pipe_ends socket_pair() { return pipe_ends(socket_tag{}); }
   pipe_ends(const pipe_ends&) = delete;
@@ -31,6 +32,13 @@ class pipe_ends {
   int write_end() const { return fds_[1]; }
   void close_read() { close_one(fds_[0]); }
   void close_write() { close_one(fds_[1]); }
+
+  /// The number of the read end stands for `other`'s read end from now on; ours is closed. Done in one step, because
+  /// a number that is free for a moment may go to anybody in the process.
+  void replace_read(const pipe_ends& other) const {
+    if (::dup3(other.read_end(), fds_[0], O_CLOEXEC) != fds_[0])
+      ADD_FAILURE() << "dup3: errno " << errno;
+  }
 
   void put(char c) const { EXPECT_EQ(::write(fds_[1], &c, 1), 1); }
   /// The next byte; -1: end of file; -2: nothing there.
