@@ -26,7 +26,8 @@ using element_argument =
     std::conditional_t<std::ranges::forward_range<Range>, std::ranges::range_reference_t<Range>,
                        std::ranges::range_value_t<Range>>;
 
-// -- elements: each(first, last, g) calls g(number, element) for the numbers in [first, last), until one says false --
+// Elements: each(first, last, g) calls g(element) for the numbers in [first, last), until one says false;
+// each_numbered() calls g(number, element) for all of them.
 
 template <class It>
 class direct_elements {
@@ -36,14 +37,19 @@ class direct_elements {
 
   template <class G>
   void each(std::size_t first, std::size_t last, G g) const {
-    using difference = std::iter_difference_t<It>;
-    It it = begin_ + static_cast<difference>(first);
-    for (; first != last; ++first, ++it) {
-      if (!g(first, *it)) break;
+    const It end = at(last);
+    for (It it = at(first); it != end; ++it) {
+      if (!g(*it)) break;
     }
+  }
+  template <class G>
+  void each_numbered(std::size_t first, std::size_t last, G g) const {
+    for (It it = at(first); first != last; ++first, ++it) g(first, *it);
   }
 
  private:
+  It at(std::size_t i) const { return begin_ + static_cast<std::iter_difference_t<It>>(i); }
+
   It begin_;
   std::size_t size_;
 };
@@ -63,8 +69,12 @@ class indirect_elements {
   template <class G>
   void each(std::size_t first, std::size_t last, G g) const {
     for (; first != last; ++first) {
-      if (!g(first, *iterators_[first])) break;
+      if (!g(*iterators_[first])) break;
     }
+  }
+  template <class G>
+  void each_numbered(std::size_t first, std::size_t last, G g) const {
+    for (; first != last; ++first) g(first, *iterators_[first]);
   }
 
  private:
@@ -85,8 +95,12 @@ class owned_elements {
   template <class G>
   void each(std::size_t first, std::size_t last, G g) {
     for (; first != last; ++first) {
-      if (!g(first, std::move(values_[first]))) break;
+      if (!g(std::move(values_[first]))) break;
     }
+  }
+  template <class G>
+  void each_numbered(std::size_t first, std::size_t last, G g) {
+    for (; first != last; ++first) g(first, std::move(values_[first]));
   }
 
  private:
@@ -171,13 +185,13 @@ void parallel_for_each(Range& range, F& f) {
   const auto part = [&](std::size_t first, std::size_t last) {
     if constexpr (is_error_result<std::invoke_result_t<F&, element_argument<Range>>>) {
       error failed;
-      elements.each(first, last, [&](std::size_t, auto&& element) {
+      elements.each(first, last, [&](auto&& element) {
         failed = error(std::invoke(f, std::forward<decltype(element)>(element)));
         return !failed;
       });
       return failed;
     } else {
-      elements.each(first, last, [&](std::size_t, auto&& element) {
+      elements.each(first, last, [&](auto&& element) {
         (void)std::invoke(f, std::forward<decltype(element)>(element));
         return true;
       });
@@ -228,7 +242,7 @@ error for_each_numbered(const context& ctx, Range& range, std::size_t limit, F& 
   std::atomic<bool> cut{false};
   const auto part = [&](std::size_t first, std::size_t last) -> error {
     error failed;
-    elements.each(first, last, [&](std::size_t, auto&& element) {
+    elements.each(first, last, [&](auto&& element) {
       if (context_access::done(ctx)) {
         cut = true;
         return false;
@@ -268,13 +282,12 @@ auto parallel_map_each(Range& range, F& f) {
       std::conditional_t<std::default_initializable<R> && std::movable<R>, R, std::optional<R>>>;
   std::vector<kept> results(elements.size());
   const auto part = [&](std::size_t first, std::size_t last) {
-    elements.each(first, last, [&](std::size_t i, auto&& element) {
+    elements.each_numbered(first, last, [&](std::size_t i, auto&& element) {
       if constexpr (std::is_same_v<kept, std::optional<R>>) {
         results[i].emplace(std::invoke(f, std::forward<decltype(element)>(element)));
       } else {
         results[i] = std::invoke(f, std::forward<decltype(element)>(element));
       }
-      return true;
     });
   };
   run_parts(elements.size(), all_processors(), part).rethrow();
@@ -347,12 +360,12 @@ T parallel_reduce_each(Range& range, T init, Combine& combine, F& f) {
   partial_results<T, Combine> results(combine);
   const auto part = [&](std::size_t first, std::size_t last) {
     std::optional<T> sum;
-    elements.each(first, first + 1, [&](std::size_t, auto&& element) {
+    elements.each(first, first + 1, [&](auto&& element) {
       sum.emplace(std::invoke(f, std::forward<decltype(element)>(element)));
       return true;
     });
     T total(*std::move(sum));
-    elements.each(first + 1, last, [&](std::size_t, auto&& element) {
+    elements.each(first + 1, last, [&](auto&& element) {
       total = std::invoke(combine, std::move(total),
                           T(std::invoke(f, std::forward<decltype(element)>(element))));
       return true;
