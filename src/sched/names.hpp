@@ -1,5 +1,5 @@
-// Goroutines' names. A goroutine changes its own at any time and frees it when it ends, while dumps read it: hence
-// the locks, which are taken only where there is a name.
+// Goroutines' names. A goroutine changes its own at any time and frees it when it ends, while dumps
+// read it: hence the locks, which are taken only where there is a name.
 #pragma once
 #include <cstddef>
 #include <string_view>
@@ -16,7 +16,8 @@ inline void drop_goroutine_name(goroutine& g) noexcept {
     free_goroutine_name(g);
 }
 
-/// Copies the name, cut to `room` - 1 bytes and ended by a zero; returns its whole length. `g` need not be alive.
+/// Copies the name, cut to `room` - 1 bytes and ended by a zero; returns its whole length. `g` need
+/// not be alive.
 std::size_t copy_goroutine_name(goroutine& g, char* to, std::size_t room) noexcept;
 
 }  // namespace runnel::detail

@@ -18,8 +18,8 @@ void nap(long ns) noexcept {
   nanosleep(&ts, nullptr);
 }
 
-// Main itself and what it has just waited for are in their last instructions. One that goes on running for longer
-// than the grace counts as left over, as one that waits does at once.
+// Main itself and what it has just waited for are in their last instructions. One that goes on
+// running for longer than the grace counts as left over, as one that waits does at once.
 std::size_t count_left(std::uint64_t run_id) noexcept {
   const std::int64_t end = now_ns() + grace;
   long pause = first_nap;

@@ -87,8 +87,8 @@ void for_each_alive(F f) {
 
 }  // namespace
 
-// The wait for one that is leaving its stack is bounded, and nothing is claimed meanwhile: what it still does there
-// may itself have to wait for the claim.
+// The wait for one that is leaving its stack is bounded, and nothing is claimed meanwhile: what it
+// still does there may itself have to wait for the claim.
 bool look_at(goroutine& g, std::uint64_t id, goroutine_view& into) noexcept {
   into.stack.count = 0;
   const bool self = &g == this_goroutine_or_null();

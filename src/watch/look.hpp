@@ -1,9 +1,9 @@
 // Looking at goroutines from outside.
 //
-// A parked goroutine is claimed first (state waiting -> scanning), so that nobody lets it run while its stack is
-// walked. Its state says waiting a little before it is off its stack: until then its saved stack pointer is null.
-// Others cannot be held still: their fields are read and used only if the block still belongs to the same goroutine
-// afterwards.
+// A parked goroutine is claimed first (state waiting -> scanning), so that nobody lets it run while
+// its stack is walked. Its state says waiting a little before it is off its stack: until then its
+// saved stack pointer is null. Others cannot be held still: their fields are read and used only if
+// the block still belongs to the same goroutine afterwards.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +38,8 @@ struct scope_count {
 };
 scope_count count_scope(std::uint64_t scope) noexcept;
 
-/// The goroutines that were alive when it was made, by id. Its memory comes from the kernel, not from the heap.
+/// The goroutines that were alive when it was made, by id. Its memory comes from the kernel, not
+/// from the heap.
 class goroutine_table {
  public:
   struct entry {

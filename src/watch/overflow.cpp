@@ -30,7 +30,8 @@ std::uintptr_t fault_pc(const void* context) noexcept {
 #endif
 }
 
-// Overflowed inside libc, perhaps inside malloc with its lock held: then the report must do without malloc.
+// Overflowed inside libc, perhaps inside malloc with its lock held: then the report must do without
+// malloc.
 bool in_libc(const walked_stack& stack) noexcept {
   constexpr std::uint32_t near = 8;
   Dl_info libc{};
@@ -61,7 +62,7 @@ bool in_libc(const walked_stack& stack) noexcept {
     head.write(" bytes\n");
   }
   walk_own_stack(view.stack, pc);
-  stderr_out out(!in_libc(view.stack));
+  stderr_out out(RUNNEL_TSAN == 0 && !in_libc(view.stack));  // TSan reports malloc in a handler
   write_stack(out, view.stack);
   write_created_by(out, view);
   out.flush();

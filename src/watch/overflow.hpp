@@ -3,7 +3,8 @@
 
 namespace runnel::detail {
 
-/// Handles SIGSEGV and SIGBUS; what is no stack overflow goes to the handlers that were there before.
+/// Handles SIGSEGV and SIGBUS; what is no stack overflow goes to the handlers that were there
+/// before.
 void install_overflow_handler() noexcept;
 
 }  // namespace runnel::detail

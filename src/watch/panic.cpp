@@ -1,8 +1,10 @@
-// The report is made by a chained std::terminate handler. A goroutine's first frame neither catches nor is noexcept, so
-// the unwinder finds no handler and std::terminate runs on the throwing stack with nothing unwound.
+// The report is made by a chained std::terminate handler. A goroutine's first frame neither catches
+// nor is noexcept, so the unwinder finds no handler and std::terminate runs on the throwing stack
+// with nothing unwound.
 //
-// The exception's text and the user's handler are foreign code: they may park, throw or call std::terminate
-// themselves. The steps of the report are numbered, and one that fails is not begun again.
+// The exception's text and the user's handler are foreign code: they may park, throw or call
+// std::terminate themselves. The steps of the report are numbered, and one that fails is not begun
+// again.
 #include "watch/panic.hpp"
 
 #include <cxxabi.h>
@@ -66,7 +68,7 @@ std::uint32_t frames_before_throw(const walked_stack& stack) noexcept {
   return skip;
 }
 
-// -- what the exception says -------------------------------------------------------------------------------------------
+// -- what the exception says ----------------------------------------------------------------------
 
 // Further lines are indented, so that they cannot be taken for the report's own.
 void write_indented(text_out& out, std::string_view text) {
@@ -116,7 +118,7 @@ void write_text(text_out& out, int depth = 0) {
   }
 }
 
-// -- the steps ---------------------------------------------------------------------------------------------------------
+// -- the steps ------------------------------------------------------------------------------------
 
 void call_user_handler(const goroutine_view& view, std::uint32_t skip) noexcept {
   panic_handler handler;
@@ -196,8 +198,8 @@ void on_terminate() noexcept {
 
 void install_panic_handler() noexcept { previous.store(std::set_terminate(on_terminate)); }
 
-// The program's terminate handler may end the process with exit(), which must then not wait for ever for a thread
-// that waits here.
+// The program's terminate handler may end the process with exit(), which must then not wait for
+// ever for a thread that waits here.
 bool panicking() noexcept {
   const goroutine* g = panicked.load();
   if (g == nullptr || g == this_goroutine_or_null()) return false;

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::int64_t minute = 60'000'000'000;
 
-// goroutine::created_at is taken with an instruction that knows its own end (x86-64) or its own address (AArch64).
+// goroutine::created_at is taken with an instruction that knows its own end (x86-64) or its own
+// address (AArch64).
 #if defined(__x86_64__)
 constexpr std::uintptr_t after_mark = 1;
 #else
@@ -65,7 +66,8 @@ std::uint32_t write_frames(text_out& out, const walked_stack& stack, std::uint32
   return w.written;
 }
 
-// The place of the go call: the innermost function there that is not the library's; null function: none.
+// The place of the go call: the innermost function there that is not the library's; null function:
+// none.
 source_place creation_place(const goroutine_view& g) noexcept {
   source_place found;
   if (g.created_at == 0) return found;

@@ -18,7 +18,8 @@ void write_goroutine(text_out& out, const goroutine_view& g);
 
 /// Its parts.
 void write_header(text_out& out, const goroutine_view& g);
-/// The library's own frames are left out where others are left. `skip`: so many of the innermost as well.
+/// The library's own frames are left out where others are left. `skip`: so many of the innermost as
+/// well.
 void write_stack(text_out& out, const walked_stack& stack, std::uint32_t skip = 0);
 void write_created_by(text_out& out, const goroutine_view& g);
 

@@ -4,13 +4,14 @@
 
 #include "sched/goroutine.hpp"
 
-// Dumps look at other goroutines' control blocks and stacks: sanitizers cannot know that they hold still.
+// Dumps look at other goroutines' control blocks and stacks: sanitizers cannot know that they hold
+// still.
 #define RUNNEL_UNCHECKED __attribute__((no_sanitize("thread"), no_sanitize("address"), noinline))
 
 namespace runnel::detail {
 
-/// The innermost and the outermost frames of a stack; where there are more, how many were left out between them.
-/// Each address lies within the instruction that made the call.
+/// The innermost and the outermost frames of a stack; where there are more, how many were left out
+/// between them. Each address lies within the instruction that made the call.
 struct walked_stack {
   static constexpr std::uint32_t inner_room = 50;
   static constexpr std::uint32_t outer_room = 10;
@@ -27,10 +28,12 @@ struct walked_stack {
   std::uintptr_t at(std::uint32_t i) const noexcept;
 };
 
-/// The caller's own stack. `from`: frames above the one with exactly this address are left out (0: none are).
+/// The caller's own stack. `from`: frames above the one with exactly this address are left out (0:
+/// none are).
 void walk_own_stack(walked_stack& into, std::uintptr_t from = 0) noexcept;
 
-/// The stack of a parked goroutine that the caller has claimed. Nothing where its stack has too little room left.
+/// The stack of a parked goroutine that the caller has claimed. Nothing where its stack has too
+/// little room left.
 void walk_parked_stack(goroutine& g, walked_stack& into) noexcept;
 
 }  // namespace runnel::detail

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
-// The build names the library it found by the prefix of its functions: GCC's own libbacktrace, or the copy inside
-// libstdc++ that std::stacktrace uses. Neither comes with a header everywhere.
+// The build names the library it found by the prefix of its functions: GCC's own libbacktrace, or
+// the copy inside libstdc++ that std::stacktrace uses. Neither comes with a header everywhere.
 #ifdef RUNNEL_BACKTRACE
 extern "C" {
 struct backtrace_state;
@@ -69,9 +69,13 @@ const char* without_prefix(const char* mangled) noexcept {
   return mangled;
 }
 
+// How much of __FILE__ is the folder of the library's sources.
+constexpr std::size_t sources_length = sizeof __FILE__ - sizeof "watch/symbols.cpp";
+
 // An inlined function's name, as the debug information has it: without its scope.
 bool is_plain_internal(const source_place& place) noexcept {
   if (place.file == nullptr) return false;
+  if (std::strncmp(place.file, __FILE__, sources_length) == 0) return true;
   return std::strstr(place.file, "runnel/detail/") != nullptr ||
          std::strstr(place.file, "runnel/go.hpp") != nullptr ||
          (std::strstr(place.file, "/c++/") != nullptr &&

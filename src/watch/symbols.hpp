@@ -1,5 +1,5 @@
-// From addresses to functions, files and lines: the program's debug information and symbol table as far as they are
-// there, by libbacktrace, or what the dynamic linker knows.
+// From addresses to functions, files and lines: the program's debug information and symbol table as
+// far as they are there, by libbacktrace, or what the dynamic linker knows.
 #pragma once
 #include <cstdint>
 
@@ -15,16 +15,16 @@ struct source_place {
       nullptr;  // the function that `function` was inlined into; null: unknown, or not inlined
 };
 
-/// Calls visit for each function that `pc` lies in, innermost first: those inlined there and the one that contains
-/// it. Allocates nothing from the heap.
+/// Calls visit for each function that `pc` lies in, innermost first: those inlined there and the
+/// one that contains it. Allocates nothing from the heap.
 void places_at(std::uintptr_t pc, void (*visit)(void* arg, const source_place& place),
                void* arg) noexcept;
 
 /// The name of the function that contains `pc`, inlined ones aside; null: unknown.
 const char* symbol_at(std::uintptr_t pc) noexcept;
 
-/// The function's name, demangled where `out` may allocate. A lambda that was inlined has none of its own: it is
-/// called by what it was inlined into.
+/// The function's name, demangled where `out` may allocate. A lambda that was inlined has none of
+/// its own: it is called by what it was inlined into.
 void write_function(text_out& out, const source_place& place);
 
 /// Of this library, and of no interest in a report about a program.

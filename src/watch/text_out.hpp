@@ -22,7 +22,8 @@ class text_out {
     } while (number != 0);
     write(std::string_view(p, static_cast<std::size_t>(digits + sizeof digits - p)));
   }
-  /// False: the process is in a state in which memory cannot be had (it may have died inside malloc).
+  /// False: the process is in a state in which memory cannot be had (it may have died inside
+  /// malloc).
   virtual bool may_allocate() const noexcept { return true; }
 
  protected:

@@ -33,9 +33,14 @@ std::optional<goroutine_info> named(const std::string& name) {
   return std::nullopt;
 }
 
-/// Starts `body` under a name and waits until a dump says that it is in `state`.
-void expect_state(const std::string& name, const std::string& state, const std::function<void()>& body) {
-  runnel::go({.name = name}, body);
+/// Starts `body` under a name, as one of `all`, and waits until a dump says that it is in `state`.
+void expect_state(wait_group& all, const std::string& name, const std::string& state,
+                  const std::function<void()>& body) {
+  all.add(1);
+  runnel::go({.name = name}, [&all, body] {
+    body();
+    all.done();
+  });
   EXPECT_TRUE(until_blocked_named(name, state)) << name << " is in " << named(name).value_or(goroutine_info{}).state;
 }
 
@@ -53,20 +58,21 @@ MATRIX_TEST(Dump, StatesUseGosWords_DL15) {
   runnel::condition_variable cv;
   runnel::mutex cv_mutex;
   bool go_on = false;
+  wait_group all;  // they use what is local here
 
-  expect_state("receiver", "chan receive", [&] { (void)ch.recv(); });
-  expect_state("selecting", "select", [&] { runnel::select(runnel::on_recv(timed), runnel::on_send(timed)); });
-  expect_state("locking", "sync.Mutex.Lock", [&] { const std::lock_guard hold(m); });
-  expect_state("reading", "sync.RWMutex.RLock", [&] { const std::shared_lock hold(rw); });
-  expect_state("writing", "sync.RWMutex.Lock", [&] { const std::lock_guard hold(rw); });
-  expect_state("waiting", "sync.WaitGroup.Wait", [&] { wg.wait(); });
-  expect_state("acquiring", "semacquire", [&] { sem.acquire(); });
-  expect_state("on a condition", "sync.Cond.Wait", [&] {
+  expect_state(all, "receiver", "chan receive", [&] { (void)ch.recv(); });
+  expect_state(all, "selecting", "select", [&] { runnel::select(runnel::on_recv(timed), runnel::on_send(timed)); });
+  expect_state(all, "locking", "sync.Mutex.Lock", [&] { const std::lock_guard hold(m); });
+  expect_state(all, "reading", "sync.RWMutex.RLock", [&] { const std::shared_lock hold(rw); });
+  expect_state(all, "writing", "sync.RWMutex.Lock", [&] { const std::lock_guard hold(rw); });
+  expect_state(all, "waiting", "sync.WaitGroup.Wait", [&] { wg.wait(); });
+  expect_state(all, "acquiring", "semacquire", [&] { sem.acquire(); });
+  expect_state(all, "on a condition", "sync.Cond.Wait", [&] {
     std::unique_lock hold(cv_mutex);
     cv.wait(hold, [&] { return go_on; });
   });
   std::atomic<bool> stop{false};
-  expect_state("sleeping", "sleep", [&] {
+  expect_state(all, "sleeping", "sleep", [&] {
     while (!stop) runnel::sleep_for(50ms);
   });
 
@@ -83,8 +89,9 @@ MATRIX_TEST(Dump, StatesUseGosWords_DL15) {
   cv.notify_all();
   stop = true;
   const chan<int> full;
-  expect_state("sender", "chan send", [&] { full.send(1); });
+  expect_state(all, "sender", "chan send", [&] { full.send(1); });
   (void)full.recv();
+  all.wait();
 }
 
 MATRIX_TEST(Dump, RunningAndRunnable) {
