@@ -1,0 +1,97 @@
+// Worker pools that are alive when the process ends.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/go.hpp>
+#include <runnel/time.hpp>
+#include <runnel/worker_pool.hpp>
+
+#include "../../support/scenario.hpp"
+
+using runnel::context;
+using runnel::pool_options;
+using runnel::worker_pool;
+using runnel_test::say;
+
+namespace {
+
+// Made before the runtime starts, and destroyed when it has come to rest.
+worker_pool early(pool_options{.size = 1, .queue = 10, .name = "early"});
+std::unique_ptr<worker_pool> on_the_heap;
+
+// One task that never ends, whatever it is told, and three behind it. Returns once the first has begun.
+void occupy(worker_pool& pool) {
+  runnel::chan<void> begun(1);
+  pool.run();
+  pool.add_task([begun] {
+    begun.send();
+    runnel::chan<void>().recv();
+  });
+  begun.recv();
+  for (int i = 0; i < 3; ++i) pool.add_task([] { say("ran"); });
+}
+
+// The same with a task that ends when it is told to.
+void occupy_politely(worker_pool& pool) {
+  runnel::chan<void> begun(1);
+  pool.run();
+  pool.add_task([begun](const context& ctx) {
+    begun.send();
+    ctx.done().recv();
+    say("told");
+  });
+  begun.recv();
+  for (int i = 0; i < 3; ++i) pool.add_task([] { say("ran"); });
+}
+
+worker_pool& local_static() {
+  static worker_pool pool(pool_options{.size = 1, .queue = 10});
+  return pool;
+}
+
+}  // namespace
+
+SCENARIO(made_before_the_runtime) {
+  runnel::run([] { occupy(early); });
+}
+
+SCENARIO(used_without_run) { occupy(early); }
+
+SCENARIO(made_in_run) {
+  runnel::run([] { occupy(local_static()); });
+}
+
+SCENARIO(on_the_heap) {
+  runnel::run([] {
+    on_the_heap =
+        std::make_unique<worker_pool>(pool_options{.size = 1, .queue = 10, .name = "heap"});
+    occupy(*on_the_heap);
+  });
+}
+
+SCENARIO(told_to_end) {
+  runnel::run([] { occupy_politely(local_static()); });
+}
+
+SCENARIO(drained) {
+  runnel::run([] {
+    local_static().run();
+    for (int i = 0; i < 3; ++i) local_static().add_task([] { say("ran"); });
+    local_static().wait();
+    early.run();
+  });
+}
+
+SCENARIO(exit_in_a_task) {
+  runnel::run([] {
+    local_static().run();
+    local_static().add_task([] { std::exit(3); });
+    local_static().add_task([] { say("ran"); });
+    runnel::chan<void>().recv();
+  });
+}
+
+SCENARIO_MAIN()
