@@ -1,4 +1,4 @@
-// Static worker pools when the process ends: it does not hang, and what had not run is reported.
+// Static worker pools when the process ends: it does not hang, and what had not run is reported. Pools that are stuck.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -56,6 +56,14 @@ TEST(StaticPool, MayBeEndedByOneOfItsTasks) {
   EXPECT_EXIT_CODE(r, 3);
   EXPECT_ERR_HAS(r, "1 task was still running");
   EXPECT_LT(r.elapsed, soon);
+}
+
+TEST(PoolDeadlock, OfTasksThatAddToTheirFullPoolIsReported) {
+  const child_result r = run_program("static_pool", "stuck_on_its_own_queue");
+  EXPECT_EXIT_CODE(r, 2);
+  EXPECT_ERR_STARTS(r, "fatal error: all goroutines are asleep - deadlock!\n");
+  EXPECT_ERR_HAS(r, "worker_pool/1");
+  EXPECT_EQ(r.out, "");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Worker pools that are alive when the process ends.
+// Worker pools that are alive when the process ends, and one that cannot go on.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -91,6 +91,28 @@ SCENARIO(exit_in_a_task) {
     local_static().add_task([] { std::exit(3); });
     local_static().add_task([] { say("ran"); });
     runnel::chan<void>().recv();
+  });
+}
+
+// Each of the two workers adds a task while the queue is full, and so waits for the other.
+SCENARIO(stuck_on_its_own_queue) {
+  runnel::run([] {
+    worker_pool pool(pool_options{.size = 2, .queue = 1});
+    pool.run();
+    runnel::chan<void> both(2);
+    runnel::chan<void> full;
+    for (int i = 0; i < 2; ++i) {
+      pool.add_task([&] {
+        both.send();
+        full.recv();
+        pool.add_task([] { say("ran"); });
+      });
+    }
+    both.recv();
+    both.recv();
+    pool.add_task([] { say("ran"); });
+    full.close();
+    both.recv();  // not pool.wait(): that closes the pool, and refuses the two tasks
   });
 }
 
