@@ -83,6 +83,7 @@ void pool_core::admit_locked(wake_list& wake) {
 }
 
 error pool_core::add(pool_task& t, const context* ctx, bool may_block) {
+  check_attention();
   if (!t) [[unlikely]]
     return pool_error(pool_errc::bad_task);
   if (ctx != nullptr && context_access::done(*ctx)) return ctx->err();
