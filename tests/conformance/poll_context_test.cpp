@@ -130,8 +130,10 @@ MATRIX_TEST_THREAD(PollContext, WorksOnAPlainThread) {
   auto [ctx, cancel] = runnel::with_timeout(runnel::background(), 5ms);
   EXPECT_TRUE(wait_readable(ctx, p.read_end()).is(context_errc::deadline_exceeded));
   auto [longer, cancel_longer] = runnel::with_timeout(runnel::background(), 10s);
-  runnel::go([&] { p.put('a'); });
+  wait_group all;
+  all.go([&] { p.put('a'); });
   EXPECT_FALSE(wait_readable(longer, p.read_end()));
+  all.wait();
 }
 
 // Input and the end of the context meet.

@@ -272,8 +272,10 @@ MATRIX_TEST_THREAD(Poll, WorksOnAPlainThread) {
   const stopwatch watch;
   EXPECT_TRUE(wait_readable(p.read_end(), runnel::clock::now() + 10ms).is(std::errc::timed_out));
   EXPECT_GE(watch.elapsed(), 10ms);
-  runnel::go([&] { p.put('a'); });
+  wait_group all;
+  all.go([&] { p.put('a'); });
   EXPECT_FALSE(wait_readable(p.read_end()));
+  all.wait();
   EXPECT_TRUE(wait_readable(-1).is(std::errc::bad_file_descriptor));
 }
 
