@@ -6,7 +6,7 @@
 namespace runnel::detail {
 namespace {
 
-constexpr std::size_t signal_stack_bytes = 64 * 1024;
+constexpr std::size_t signal_stack_bytes = 256 * 1024;  // a report demangles names on it
 
 }  // namespace
 
