@@ -70,7 +70,7 @@ void start() noexcept {
 void ensure_started() noexcept {
   if (forked.load()) {
     write_stderr("fatal error: runnel: the runtime does not survive fork; exec first\n");
-    end_process(2);
+    std::abort();
   }
   if (started.load(std::memory_order_acquire)) [[likely]]
     return;

@@ -6,7 +6,8 @@
 
 // Dumps look at other goroutines' control blocks and stacks: sanitizers cannot know that they hold
 // still.
-#define RUNNEL_UNCHECKED __attribute__((no_sanitize("thread"), no_sanitize("address"), noinline))
+#define RUNNEL_UNCHECKED \
+  RUNNEL_OPAQUE __attribute__((no_sanitize("thread"), no_sanitize("address")))
 
 namespace runnel::detail {
 
