@@ -1,7 +1,9 @@
 // Waiting for a descriptor, alone and as a case of a select.
 //
-// A wait looks with poll(2) first: who is ready then goes on without a switch, a deadline that is past gets an answer,
-// and a descriptor epoll cannot watch is ready for poll(2).
+// A wait looks with poll(2) first: who is ready then goes on without a switch and without standing behind the run queue
+// (a plain thread: without waiting for another one), a deadline that is past gets an answer, and a descriptor epoll
+// cannot watch is ready for poll(2). After a read that gave EAGAIN the look is for nothing; two goroutines that play
+// ping-pong over pipes spend 5.4 us of processor time a round with it and 4.8 without, of two waits each.
 #include <fcntl.h>
 #include <poll.h>
 #include <cerrno>
