@@ -165,6 +165,14 @@ void wake_for_work() noexcept {
   signal(*p, woken_bit);
 }
 
+void wake_patiently(processor& p) noexcept {
+  if (sched.spare.load() <= 0 || sched.spinning.load() != 0) [[likely]]
+    return;
+  if (++p.wakes_skipped < sched.patience.load(std::memory_order_relaxed)) return;
+  p.wakes_skipped = 0;
+  wake_for_work();
+}
+
 void enter_idle(processor& p) noexcept {
   p.status.store(processor_status::idle);
   push_idle(p);

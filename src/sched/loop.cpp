@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
+constexpr std::int64_t worth_stealing = 1'000;       // ns that a stolen goroutine should run for
 constexpr int lone_look_pauses = 2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
 bool fair_turn(const processor& p) noexcept {
@@ -67,11 +68,14 @@ goroutine* steal_from(processor& victim, processor& p) noexcept {
   std::array<goroutine*, most_stolen> taken;
   if (const std::uint32_t n = victim.woken.steal_half(taken.data()); n > 0) {
     for (std::uint32_t i = 1; i < n; ++i) enqueue_here(p, taken[i]);
+    p.stolen = n;
     return taken[0];
   }
   const std::int64_t half = (victim.started_here.size() + 1) / 2;
   goroutine* first = victim.started_here.steal();
-  for (std::int64_t i = 1; first != nullptr && i < half; ++i) {
+  if (first == nullptr) return nullptr;
+  p.stolen = 1;
+  for (; p.stolen < half; ++p.stolen) {
     goroutine* g = victim.started_here.steal();
     if (g == nullptr) break;
     if (!p.started_here.push(g)) push_global(g);
@@ -93,22 +97,48 @@ goroutine* from_others(processor& p, F&& f) noexcept {
 
 // A next slot belongs to whoever filled it while that goroutine is about to block; one that stays as it is over a
 // microsecond or two is work like any other.
-goroutine* steal_lone(processor& victim) noexcept {
+goroutine* steal_lone(processor& victim, processor& p) noexcept {
   goroutine* g = victim.next.load();
   if (g == nullptr) return nullptr;
   const std::uint32_t tick = victim.tick.load();
   for (int i = 0; i < lone_look_pauses; ++i) cpu_pause();
-  if (victim.tick.load() != tick) return nullptr;
-  return victim.next.compare_exchange_strong(g, nullptr) ? g : nullptr;
+  if (victim.tick.load() != tick || !victim.next.compare_exchange_strong(g, nullptr)) return nullptr;
+  p.stolen = 1;
+  return g;
 }
 
 goroutine* steal(processor& p) noexcept {
   for (int round = 0; round < steal_rounds; ++round) {
     if (goroutine* g = from_others(p, [&](processor& v) { return steal_from(v, p); })) return g;
-    if (goroutine* g = from_others(p, [&](processor& v) { return steal_lone(v); })) return g;
+    if (goroutine* g = from_others(p, [&](processor& v) { return steal_lone(v, p); })) return g;
     if (goroutine* g = take_global(p)) return g;
   }
   return nullptr;
+}
+
+void have_patience() noexcept {
+  const std::uint32_t n = sched.patience.load(std::memory_order_relaxed);  // a guess: lost updates do no harm
+  if (n < most_patience) sched.patience.store(n * 2, std::memory_order_relaxed);
+}
+
+// What the last steal was worth, now that all of it has run.
+void judge_last_steal(processor& p) noexcept {
+  if (p.stolen == 0) return;
+  if (now_ns() - p.stolen_at < p.stolen * worth_stealing)
+    have_patience();
+  else
+    sched.patience.store(1, std::memory_order_relaxed);
+  p.stolen = 0;
+}
+
+goroutine* look_at_others(processor& p) noexcept {
+  judge_last_steal(p);
+  goroutine* g = steal(p);
+  if (g == nullptr)
+    have_patience();
+  else if (p.stolen != 0)
+    p.stolen_at = now_ns();
+  return g;
 }
 
 bool start_spinning(processor& p) noexcept {
@@ -173,13 +203,7 @@ goroutine* find_work(processor& p) noexcept {
       if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
       g = take_any_local(p);
     }
-    if (g == nullptr && start_spinning(p)) {
-      g = steal(p);
-      if (g != nullptr)
-        sched.lone_patience.store(1, std::memory_order_relaxed);
-      else if (const std::uint32_t n = sched.lone_patience.load(std::memory_order_relaxed); n < most_patience)
-        sched.lone_patience.store(n * 2, std::memory_order_relaxed);
-    }
+    if (g == nullptr && start_spinning(p)) g = look_at_others(p);
     if (g != nullptr) {
       leave_spinning(p);
       p.status.store(processor_status::running, std::memory_order_relaxed);

@@ -54,9 +54,7 @@ void ready_goroutine(goroutine& g) noexcept {
 
 }  // namespace
 
-// A goroutine made ready goes into the next slot; what was there goes into the queue. Where nothing else waits here
-// the running goroutine is probably about to block and will hand over, so that waking another processor for it
-// rarely pays: lone_patience is how often that is tried (doubled when it found nothing, one when it did).
+// A goroutine made ready goes into the next slot; what was there goes into the queue.
 void start_goroutine_here(goroutine* g) noexcept {
   processor* p = current_processor();
   if (p == nullptr) {
@@ -66,13 +64,7 @@ void start_goroutine_here(goroutine* g) noexcept {
   }
   goroutine* before = p->next.exchange(g);
   if (before != nullptr) enqueue_here(*p, before);
-  if (sched.spare.load() <= 0 || sched.spinning.load() != 0) [[likely]]
-    return;
-  if (before == nullptr && !p->has_queued_work() &&
-      ++p->lone_wakes_skipped < sched.lone_patience.load(std::memory_order_relaxed))
-    return;
-  p->lone_wakes_skipped = 0;
-  wake_for_work();
+  wake_patiently(*p);
 }
 
 bool park(wait_reason reason, spinlock& held) noexcept {

@@ -13,7 +13,7 @@ namespace runnel::detail {
 
 inline constexpr std::uint32_t most_processors = 10'000;  // threads, counting those stuck in the kernel
 inline constexpr std::uint32_t fair_interval = 64;        // every so many picks look at the other end
-inline constexpr std::uint32_t most_patience = 4096;     // see start_goroutine_here
+inline constexpr std::uint32_t most_patience = 4096;      // see patience
 
 /// A source of work below the scheduler's horizon: timers and the poller. Installed by the runtime.
 struct timer_driver {
@@ -40,7 +40,11 @@ struct scheduler {
   // -- how many may run (sched/idle.cpp) ---------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::int32_t> spare{0};  // processors that may still become active; < 0: surplus
   std::atomic<std::int32_t> spinning{0};                   // active processors that look for work
-  std::atomic<std::uint32_t> lone_patience{1};             // how many lone readies pass before one wakes a processor
+  // How many goroutines may become runnable before another processor is woken for them. Moving one to another core
+  // costs some cache lines, waking that core some microseconds: a thief that finds nothing, or only what runs for less
+  // than that, doubles the patience; one that finds real work ends it. sysmon looks every millisecond whether work
+  // waits all the same, so that a wrong guess costs no more.
+  std::atomic<std::uint32_t> patience{1};
   alignas(cache_line) std::atomic<std::int32_t> active{0};
   std::atomic<std::int32_t> max_procs{0};
   std::atomic<std::int32_t> blocking{0};                   // goroutines inside blocking()
@@ -87,6 +91,8 @@ void push_global(goroutine* g) noexcept;
 void push_global(goroutine_list& list) noexcept;
 /// Work was published: wake a processor if one may run and none is looking already.
 void wake_for_work() noexcept;
+/// The same for work that `p`, whose thread is calling, has got: as often as scheduler::patience lets it.
+void wake_patiently(processor& p) noexcept;
 /// A timer earlier than any before was armed, or a descriptor is waited for: whoever sleeps must look again.
 void wake_watcher(std::int64_t deadline) noexcept;
 

@@ -115,7 +115,10 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   p = current_processor();  // attend() may have moved us
   if (p == nullptr || !p->started_here.push(&g)) [[unlikely]]
     push_global(&g);
-  if (sched.spare.load() > 0) wake_for_work();
+  if (p != nullptr)
+    wake_patiently(*p);
+  else
+    wake_for_work();
 }
 
 // Those that ended are added up first: what starts meanwhile may be counted, but nothing ends that did not start.

@@ -1,4 +1,5 @@
 // Parking with a deadline.
+#include "sched/start.hpp"
 #include "sched/thread_agent.hpp"
 #include "timer/timer.hpp"
 
@@ -35,6 +36,7 @@ bool park_until(wait_reason reason, void (*release)(void*), void* arg, claim_wor
   if (deadline == never) return park(reason, release, arg);
   processor* p = current_processor();
   if (p == nullptr || p->current == nullptr) {
+    ensure_started();  // which refuses in the child of a fork
     release(arg);
     park_thread_until(claim, deadline, reason);
     return true;

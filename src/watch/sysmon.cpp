@@ -58,6 +58,7 @@ class monitor {
         quiet_since_ = now;
         recheck_ = quiet_before_sleep;
         look_at_sources(now);
+        if (any_queued_work(true)) wake_for_work();  // those who were patient guessed wrong
         housekeep(now);
         sleep_until(now + (now < short_until_ ? short_tick : tick));
       } else {
@@ -160,7 +161,7 @@ class monitor {
 
   // Timers and descriptors that every processor is too busy to look at.
   void look_at_sources(std::int64_t now) {
-    if (earliest_timer() + overdue <= now) {
+    if (earliest_timer() <= now - overdue) {
       const std::uint32_t n = sched.processors.load();
       for (std::uint32_t i = 0; i < n; ++i)
         if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now) sched.timers->run_due(*p, now);

@@ -56,7 +56,7 @@ SCENARIO(child_calls_run) {
 }
 SCENARIO(child_sleeps) {
   fork_and_wait([] {
-    runnel::chan<int>().recv_for(1ms);
+    (void)runnel::chan<int>().recv_for(1ms);
   });
 }
 SCENARIO(child_execs) {

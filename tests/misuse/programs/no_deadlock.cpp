@@ -191,7 +191,7 @@ SCENARIO(thread_with_timeout) {
   std::thread t;
   woken_by([&](chan<void> c) {
     t = std::thread([c] {
-      chan<int>().recv_for(quiet);
+      (void)chan<int>().recv_for(quiet);
       c.send();
     });
   });
