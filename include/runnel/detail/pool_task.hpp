@@ -125,10 +125,14 @@ class pool_task {
   // All bytes, whatever the callable's size: a fixed number is a few vector moves, and the rest is
   // never read.
   static void copy_bytes(std::byte* to, const std::byte* from) noexcept {
+#ifndef __clang__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
     std::memcpy(to, from, inline_size);
+#ifndef __clang__
 #pragma GCC diagnostic pop
+#endif
   }
 
   const operations* ops_;
