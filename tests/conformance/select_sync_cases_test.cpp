@@ -314,8 +314,10 @@ MATRIX_TEST_THREAD(SelectMixed, WorksOnAPlainThread) {
   runnel::go([&] { s.release(); });
   EXPECT_EQ(select(on_lock(m), on_acquire(s, 1, [] {}), on_timeout(10s, [] {})), 1U);
   const pipe_ends p;
-  runnel::go([&] { p.put('t'); });
+  wait_group writer;  // it is readable before write() has returned
+  writer.go([&] { p.put('t'); });
   EXPECT_EQ(select(on_lock(m), on_readable(p.read_end(), [] {}), on_timeout(10s, [] {})), 1U);
+  writer.wait();
 }
 
 }  // namespace
