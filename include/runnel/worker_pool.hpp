@@ -123,8 +123,9 @@ struct pool_stats {
 /// add_task blocks. A task that add_task took is run, or is counted as dropped by cancel or an
 /// overflow: none is lost in silence. A task may add tasks to its own pool; if all workers do so
 /// while the queue is full they wait for each other for ever, which the deadlock report finds
-/// (try_add_task or a larger queue avoids it). The destructor cancels and waits; that of a static pool, when the process
-/// ends, waits for a tenth of a second at most and says on standard error what had not run.
+/// (try_add_task or a larger queue avoids it). The destructor cancels and waits; that of a static
+/// pool, when the process ends, waits for a tenth of a second at most and says on standard error
+/// what had not run.
 class worker_pool {
  public:
   /// Move-only, from any callable f() or f(const context&) that returns void, error or

@@ -2,16 +2,14 @@
 //
 // Invariants:
 // - `state` goes from open to done once, through closing if there is a channel to close in between;
-// code and cause are
-//   written before it leaves open and never again.
+//   code and cause are written before it leaves open and never again.
 // - A child is in its parent's list from its construction (if the parent was open) until its own
-// cancellation is
-//   complete: an empty list of a done node means that every descendant is done. This is what lets
-//   two cancels of overlapping trees help each other instead of waiting ("helping", cancel_tree).
+//   cancellation is complete: an empty list of a done node means that every descendant is done. This
+//   is what lets two cancels of overlapping trees help each other instead of waiting ("helping",
+//   cancel_from).
 // - While a child is linked, somebody owns a share of it: its cancel_function, whose destructor
-// cancels before it lets
-//   go, or a cancel_tree that is under way. So whoever sees a linked child under the parent's lock
-//   may take a share.
+//   cancels before it lets go, or a cancel_from that is under way. So whoever sees a linked child
+//   under the parent's lock may take a share.
 // - Locks are never nested: a node's lock is held alone, and no user's code runs under it.
 #pragma once
 #include <atomic>

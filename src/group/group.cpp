@@ -108,7 +108,8 @@ void group::leave(error e) noexcept {
   ready_all(woken);
 }
 
-// Gives places to those who wait for one, as far as there are places; they are to be made ready without the lock.
+// Gives places to those who wait for one, as far as there are places; they are to be made ready
+// without the lock.
 detail::waiter* group::admit_locked() noexcept {
   detail::waiter* admitted = nullptr;
   while (limit_ < 0 || active_ < limit_) {

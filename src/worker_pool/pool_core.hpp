@@ -5,14 +5,13 @@
 //
 // Invariants under mu_:
 // - added == done + failed + dropped + queued + running; all counters change in the same critical
-// section as the queue.
+//   section as the queue.
 // - There is room for a task iff queued + running (without tasks that callers run) < size_ + queue
-// capacity. A blocked
-//   adder is in adders_ only while there is none: whoever makes room moves the task of the longest
-//   waiting adder into the queue itself, so nobody overtakes it and the adder need not take the
-//   lock again.
+//   capacity. A blocked adder is in adders_ only while there is none: whoever makes room moves the
+//   task of the longest waiting adder into the queue itself, so nobody overtakes it and the adder
+//   need not take the lock again.
 // - An idle worker is in idle_ and the queue was empty when it went there; add takes one out for
-// each task it queues.
+//   each task it queues.
 // - workers_ <= size_, except while surplus workers of a shrunk pool are still to notice.
 // No user's code runs under mu_, other than a task's nothrow move.
 #pragma once
@@ -49,7 +48,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   pool_stats stats() const;
   const context& ctx() const noexcept { return ctx_; }
   recv_chan<error> results() const { return results_; }
-  /// In place of cancel() and wait() when the process ends: waits for a bounded time, and reports what had not run.
+  /// In place of cancel() and wait() when the process ends: waits for a bounded time, and reports
+  /// what had not run.
   void abandon();
 
  private:

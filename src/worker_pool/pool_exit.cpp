@@ -1,8 +1,9 @@
 // What becomes of a pool whose destructor runs because the process ends: a static one.
 //
-// exit() runs handlers and destructors of statics in the reverse order of their registration. A handler registered by
-// run(), which comes after the pool was constructed, therefore runs before the pool is destroyed and tells its
-// destructor not to wait for ever: the tasks may never end, and the scheduler may have been stopped already.
+// exit() runs handlers and destructors of statics in the reverse order of their registration. A
+// handler registered by run(), which comes after the pool was constructed, therefore runs before
+// the pool is destroyed and tells its destructor not to wait for ever: the tasks may never end, and
+// the scheduler may have been stopped already.
 #include <pthread.h>
 
 #include <atomic>
@@ -43,14 +44,15 @@ void watch_exit() {
   }
 }
 
-// Pools that others destroy meanwhile, on other threads, wait as always: what they refer to is about to go.
+// Pools that others destroy meanwhile, on other threads, wait as always: what they refer to is
+// about to go.
 bool process_ends() noexcept {
   if (sched.stopping.load()) return true;
   return exiting.load() && pthread_equal(exiting_thread.load(), pthread_self()) != 0;
 }
 
-// Waits with the thread, not as a goroutine: the one that called exit() must stay on its thread, and may be a task of
-// this very pool.
+// Waits with the thread, not as a goroutine: the one that called exit() must stay on its thread,
+// and may be a task of this very pool.
 void pool_core::abandon() {
   const std::uint64_t before = stats().dropped;
   cancel({});

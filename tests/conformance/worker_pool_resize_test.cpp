@@ -205,7 +205,8 @@ MATRIX_TEST(WorkerPoolDynamic, ResizeStaysWithinItsBounds) {
   EXPECT_THROW(pool.resize(0), std::system_error);
 }
 
-// A load that two workers can carry: one task at a time is waited for, so the queue is empty again and again.
+// A load that two workers can carry: one task at a time is waited for, so the queue is empty again
+// and again.
 MATRIX_TEST(WorkerPoolDynamic, DoesNotGrowOnALoadItCanCarry) {
   worker_pool pool(pool_options{.queue = 100, .min_size = 2, .max_size = 16, .idle_timeout = 1h});
   pool.run();
@@ -221,8 +222,9 @@ MATRIX_TEST(WorkerPoolDynamic, DoesNotGrowOnALoadItCanCarry) {
   EXPECT_FALSE(pool.wait());
 }
 
-// What a steady load needs, it keeps: four tasks at a time need four workers, none of which is idle for long. A pool
-// that let workers go between two tasks, or added one for each task that waits, would change all the time.
+// What a steady load needs, it keeps: four tasks at a time need four workers, none of which is idle
+// for long. A pool that let workers go between two tasks, or added one for each task that waits,
+// would change all the time.
 MATRIX_TEST(WorkerPoolDynamic, KeepsItsSizeOnASteadyLoad) {
   worker_pool pool(pool_options{.queue = 100, .min_size = 1, .max_size = 8, .idle_timeout = 20ms});
   pool.run();

@@ -1,4 +1,5 @@
-// Static worker pools when the process ends: it does not hang, and what had not run is reported. Pools that are stuck.
+// Static worker pools when the process ends: it does not hang, and what had not run is reported.
+// Pools that are stuck.
 #include <gtest/gtest.h>
 
 #include <chrono>

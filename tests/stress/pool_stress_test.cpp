@@ -1,5 +1,6 @@
-// Worker pools under load: producers of every kind while others resize, read, cancel and close at random. Every task
-// runs once or is known to have been refused or dropped, and the statistics add up at any instant.
+// Worker pools under load: producers of every kind while others resize, read, cancel and close at
+// random. Every task runs once or is known to have been refused or dropped, and the statistics add
+// up at any instant.
 //
 // RUNNEL_POOL_STRESS_TASKS: tasks per test (default 200,000; fewer under sanitizers).
 #include <gtest/gtest.h>
@@ -18,6 +19,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "../support/matrix.hpp"
@@ -129,7 +131,8 @@ void expect_consistent(const worker_pool& pool, const counts& c) {
   EXPECT_EQ(c.jobs.alive, 0u) << "tasks that were neither run nor destroyed";
 }
 
-/// Runs producers and meddlers on `pool`, calls `end` at some point, and checks what became of all tasks.
+/// Runs producers and meddlers on `pool`, calls `end` at some point, and checks what became of all
+/// tasks.
 template <class End>
 void exercise(pool_options options, int tasks, bool resizing, End end) {
   counts c;

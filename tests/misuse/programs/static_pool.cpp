@@ -22,7 +22,8 @@ namespace {
 worker_pool early(pool_options{.size = 1, .queue = 10, .name = "early"});
 std::unique_ptr<worker_pool> on_the_heap;
 
-// One task that never ends, whatever it is told, and three behind it. Returns once the first has begun.
+// One task that never ends, whatever it is told, and three behind it. Returns once the first has
+// begun.
 void occupy(worker_pool& pool) {
   runnel::chan<void> begun(1);
   pool.run();
