@@ -85,8 +85,10 @@ class recv_case_base : public case_base {
   bool miss_hint() noexcept final { return from_.state()->certainly_empty(); }
 
  protected:
+  /// What was received; the case keeps nothing of it.
   std::optional<chan_value<T>> take() noexcept {
-    std::optional<chan_value<T>> taken(std::move(value_));
+    if (!value_) return std::nullopt;
+    std::optional<chan_value<T>> taken(std::in_place, *std::move(value_));
     value_.reset();
     return taken;
   }

@@ -5,6 +5,7 @@ Usage: headers.py COMPILER [FLAG...]
 """
 import concurrent.futures
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -14,8 +15,12 @@ INCLUDE = ROOT / "include"
 
 def check(header):
     name = header.relative_to(INCLUDE)
-    if "#pragma once" not in header.read_text():
+    text = header.read_text()
+    if "#pragma once" not in text:
         return f"{name}: no #pragma once"
+    part_of = re.search(r"Included by (\w+\.hpp) only", text.partition("#pragma once")[0])
+    if part_of:  # the second half of another header, which is checked
+        return None if (INCLUDE / "runnel" / part_of.group(1)).exists() else f"{name}: {part_of.group(1)} is not there"
     done = subprocess.run(
         [*sys.argv[1:], "-std=c++20", "-fsyntax-only", f"-I{INCLUDE}", "-x", "c++", "-"],
         input=f"#include <{name}>\n#include <{name}>\n", capture_output=True, text=True)

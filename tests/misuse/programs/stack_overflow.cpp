@@ -16,6 +16,8 @@
 
 using runnel_test::say;
 
+#pragma GCC diagnostic ignored "-Winfinite-recursion"  // on purpose
+
 namespace {
 
 [[gnu::noinline]] int recurse(int n) {  // NOLINT
