@@ -6,9 +6,7 @@
 /// channel: they may block, select and throw. They may be left out, to switch on the index.
 ///
 /// Channel expressions and values are evaluated when the cases are made; the arguments of one call in an order C++
-/// leaves open, the elements of a braced list of select_case in theirs. A case made from a named handle borrows the
-/// channel: the last handle must not go between making the case and the end of the select. One made from a temporary
-/// handle, and any select_case, keeps the channel alive itself.
+/// leaves open, the elements of a braced list of select_case in theirs. A case keeps its channel alive.
 #pragma once
 #include <concepts>
 #include <cstddef>
@@ -43,32 +41,10 @@ class unlocked_case : public case_base {
   void complete(waiter&) noexcept final {}
 };
 
-/// A channel that somebody else keeps alive: copying a handle costs two atomic operations, which is half of a select.
 template <class T>
-class borrowed_chan {
- public:
-  explicit borrowed_chan(chan_state_of<T>* state) noexcept : state_(state) {}
-  chan_state_of<T>* state() const noexcept { return state_; }
-
- private:
-  chan_state_of<T>* state_;
-};
-
-/// Gives a handle back, with a share of its own.
-template <class Handle, class T>
-Handle keep_chan(const borrowed_chan<T>& c) noexcept {
-  Handle counted(static_cast<chan_state_of<T>*>(nullptr));
-  if (c.state() != nullptr) {
-    c.state()->handles.fetch_add(1, std::memory_order_relaxed);  // the lender keeps it alive meanwhile
-    counted = Handle(c.state());
-  }
-  return counted;
-}
-
-template <class T, class Ref>
 class recv_case_base : public case_base {
  public:
-  explicit recv_case_base(Ref from) noexcept : from_(std::move(from)) {}
+  explicit recv_case_base(recv_chan<T> from) noexcept : from_(std::move(from)) {}
 
   spinlock* lock() noexcept final { return from_.state() == nullptr ? nullptr : &from_.state()->mu; }
   bool try_now(agent*& wake) noexcept final {
@@ -92,23 +68,17 @@ class recv_case_base : public case_base {
     value_.reset();
     return taken;
   }
-  const Ref& from() const noexcept { return from_; }
 
  private:
-  Ref from_;
+  recv_chan<T> from_;
   std::optional<chan_value<T>> value_;
 };
 
-template <class T, class H, class Ref>
-class recv_case final : public recv_case_base<T, Ref> {
+template <class T, class H>
+class recv_case final : public recv_case_base<T> {
  public:
   static constexpr bool is_otherwise = false;
-  recv_case(Ref from, H handler) : recv_case_base<T, Ref>(std::move(from)), handler_(std::move(handler)) {}
-  auto keep() &&
-    requires std::same_as<Ref, borrowed_chan<T>>
-  {
-    return recv_case<T, H, recv_chan<T>>(keep_chan<recv_chan<T>>(this->from()), std::move(handler_));
-  }
+  recv_case(recv_chan<T> from, H handler) : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
   void run() {
     auto value = this->take();
     if constexpr (std::is_void_v<T>) {
@@ -127,17 +97,12 @@ class recv_case final : public recv_case_base<T, Ref> {
   [[no_unique_address]] H handler_;
 };
 
-template <class T, class H, class Ref>
+template <class T, class H>
 class send_case final : public case_base {
  public:
   static constexpr bool is_otherwise = false;
-  send_case(Ref to, chan_value<T> value, H handler)
+  send_case(send_chan<T> to, chan_value<T> value, H handler)
       : to_(std::move(to)), value_(std::move(value)), handler_(std::move(handler)) {}
-  auto keep() &&
-    requires std::same_as<Ref, borrowed_chan<T>>
-  {
-    return send_case<T, H, send_chan<T>>(keep_chan<send_chan<T>>(to_), std::move(value_), std::move(handler_));
-  }
 
   spinlock* lock() noexcept override { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
   bool try_now(agent*& wake) noexcept override {
@@ -164,7 +129,7 @@ class send_case final : public case_base {
   }
 
  private:
-  Ref to_;
+  send_chan<T> to_;
   chan_value<T> value_;
   chan_outcome outcome_ = chan_outcome::would_block;
   std::exception_ptr failure_;
@@ -208,26 +173,15 @@ concept can_receive = requires(const Handle& h) { recv_chan<element_of<Handle>>(
 template <class Handle>
 concept can_send = requires(const Handle& h) { send_chan<element_of<Handle>>(h); };
 
-/// How a case refers to the channel of the handle it is made from: borrows from a named one, keeps a temporary's.
-template <class T, class Kept, class Chan>
-auto chan_ref(Chan&& handle) {
-  if constexpr (std::is_lvalue_reference_v<Chan>)
-    return borrowed_chan<T>(handle.state());
-  else
-    return Kept(std::forward<Chan>(handle));
-}
-
 template <class Chan, class H>
 auto make_recv_case(Chan&& source, H handler) {
   using T = element_of<Chan>;
-  auto ref = chan_ref<T, recv_chan<T>>(std::forward<Chan>(source));
-  return recv_case<T, H, decltype(ref)>(std::move(ref), std::move(handler));
+  return recv_case<T, H>(recv_chan<T>(std::forward<Chan>(source)), std::move(handler));
 }
 template <class Chan, class H>
 auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
   using T = element_of<Chan>;
-  auto ref = chan_ref<T, send_chan<T>>(std::forward<Chan>(to));
-  return send_case<T, H, decltype(ref)>(std::move(ref), std::move(value), std::move(handler));
+  return send_case<T, H>(send_chan<T>(std::forward<Chan>(to)), std::move(value), std::move(handler));
 }
 
 }  // namespace detail
@@ -287,14 +241,7 @@ class select_case {
  public:
   template <class C>
     requires(detail::select_case_type<C> && !std::same_as<std::remove_cvref_t<C>, select_case>)
-  select_case(C&& c) {
-    std::remove_cvref_t<C> own(std::forward<C>(c));
-    if constexpr (requires { std::move(own).keep(); }) {
-      impl_ = make_model(std::move(own).keep());
-    } else {
-      impl_ = make_model(std::move(own));
-    }
-  }
+  select_case(C&& c) : impl_(make_model(std::remove_cvref_t<C>(std::forward<C>(c)))) {}
 
   detail::case_base& base() noexcept { return impl_->base(); }
   bool is_otherwise() const noexcept { return impl_->is_otherwise(); }

@@ -45,6 +45,8 @@ void apply(const runtime_options& options) {
   if (options.max_procs > 0) {
     follow_cpus(false);
     change_max_procs(options.max_procs);
+  } else {
+    count_cpus_again();
   }
 }
 

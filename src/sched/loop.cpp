@@ -16,7 +16,7 @@ constexpr std::int64_t worth_stealing = 1'000;       // ns that a stolen gorouti
 constexpr int lone_look_pauses = 2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
 bool fair_turn(const processor& p) noexcept {
-  return p.tick.load(std::memory_order_relaxed) % fair_interval == 0;
+  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
 }
 
 goroutine* take_next(processor& p) noexcept {
@@ -42,6 +42,11 @@ goroutine* take_global(processor& p) noexcept {
   return first;
 }
 
+goroutine* take_queued(processor& p) noexcept {
+  if (goroutine* g = p.woken.pop()) return g;
+  return p.started_here.pop();
+}
+
 void begin_slice(processor& p) noexcept {
   p.slice.store(p.slice.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
 }
@@ -49,8 +54,7 @@ void begin_slice(processor& p) noexcept {
 goroutine* take_any_local(processor& p) noexcept {
   if (goroutine* g = take_next(p)) return g;  // inherits the slice
   begin_slice(p);
-  if (goroutine* g = p.woken.pop()) return g;
-  return p.started_here.pop();
+  return take_queued(p);
 }
 
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
@@ -162,9 +166,13 @@ bool start_spinning(processor& p) noexcept {
 goroutine* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
   p.tick.store(tick, std::memory_order_relaxed);
-  if (tick % fair_interval == 0) [[unlikely]]
+  // The next slot goes on with the slice, whose end sysmon tells; looking elsewhere after so many picks would give a
+  // pair that hands on often less time than one that does so rarely.
+  if (goroutine* g = take_next(p)) return g;
+  begin_slice(p);
+  if (fair_turn(p)) [[unlikely]]
     return nullptr;
-  return take_any_local(p);
+  return take_queued(p);
 }
 
 void run_due_timers(processor& p) noexcept {
@@ -193,7 +201,7 @@ goroutine* find_work(processor& p) noexcept {
     if (retire_if_surplus(p)) continue;
     goroutine* g = nullptr;
     if (fair_turn(p)) {
-      p.tick.store(p.tick.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+      begin_slice(p);
       g = take_fairly(p);
     }
     if (g == nullptr) g = take_any_local(p);

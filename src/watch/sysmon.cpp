@@ -173,7 +173,7 @@ class monitor {
   bool housekeep(std::int64_t now) {
     if (now - kept_house_ < housekeeping_interval) return true;
     kept_house_ = now;
-    if (following.load()) change_max_procs(count_cpus());
+    count_cpus_again();
     bool more = false;
     for_each_stack_class([&](stack_class& c) { more = c.trim() || more; });
     return more;
@@ -247,5 +247,9 @@ void wake_sysmon() noexcept {
 }
 
 void follow_cpus(bool follow) noexcept { following.store(follow); }
+
+void count_cpus_again() noexcept {
+  if (following.load()) change_max_procs(count_cpus());
+}
 
 }  // namespace runnel::detail

@@ -11,5 +11,7 @@ void start_sysmon(bool follow, int (*cpus)() noexcept) noexcept;
 void wake_sysmon() noexcept;
 /// Whether max_procs follows the CPUs from now on.
 void follow_cpus(bool follow) noexcept;
+/// Where it does, looks at once.
+void count_cpus_again() noexcept;
 
 }  // namespace runnel::detail

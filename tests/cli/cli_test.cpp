@@ -291,8 +291,8 @@ TEST_P(TourChapter, SaysTheSameOnAnyNumberOfProcessors) {
 }
 
 INSTANTIATE_TEST_SUITE_P(all, TourChapter, ::testing::ValuesIn(chapters()),
-                         [](const ::testing::TestParamInfo<std::string>& info) {
-                           std::string name = info.param;
+                         [](const ::testing::TestParamInfo<std::string>& tested) {
+                           std::string name = tested.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

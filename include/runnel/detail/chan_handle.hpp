@@ -140,8 +140,12 @@ class send_half {
   std::size_t send_all(Range&& range) const {
     std::size_t sent = 0;
     for (auto&& element : range) {
-      T value(std::forward<decltype(element)>(element));
-      if (detail::send_until(core(), value, never) == chan_outcome::closed) throw_send_on_closed_after(sent);
+      if constexpr (std::is_same_v<decltype(element), T&&>) {  // moved from only if it goes
+        if (detail::send_until(core(), element, never) == chan_outcome::closed) throw_send_on_closed_after(sent);
+      } else {
+        T value(std::forward<decltype(element)>(element));
+        if (detail::send_until(core(), value, never) == chan_outcome::closed) throw_send_on_closed_after(sent);
+      }
       ++sent;
     }
     return sent;
@@ -253,10 +257,11 @@ class chan_iterator {
   using iterator_concept = std::input_iterator_tag;
 
   chan_iterator() = default;
-  explicit chan_iterator(const Half& from) : from_(&from) { ++*this; }
-  chan_iterator(chan_iterator&& other) noexcept : from_(other.from_), value_(std::move(other.value_)) {}
+  explicit chan_iterator(const Half& from) : from_(from) { ++*this; }
+  chan_iterator(chan_iterator&& other) noexcept
+      : from_(std::move(other.from_)), value_(std::move(other.value_)) {}
   chan_iterator& operator=(chan_iterator&& other) noexcept {  // T may lack assignment
-    from_ = other.from_;
+    from_ = std::move(other.from_);
     value_.reset();
     if (other.value_) value_.emplace(*std::move(other.value_));
     return *this;
@@ -264,14 +269,14 @@ class chan_iterator {
   T& operator*() const noexcept { return *value_; }
   chan_iterator& operator++() {
     value_.reset();
-    recv_until(from_->state(), value_, never);
+    recv_until(from_.state(), value_, never);
     return *this;
   }
   void operator++(int) { ++*this; }
   friend bool operator==(const chan_iterator& it, std::default_sentinel_t) noexcept { return !it.value_.has_value(); }
 
  private:
-  const Half* from_ = nullptr;
+  recv_chan<T> from_;  // the range is evaluated once: assigning to the handle changes nothing
   mutable std::optional<T> value_;
 };
 
