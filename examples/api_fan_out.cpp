@@ -112,9 +112,8 @@ class server {
     while (!runnel::wait_readable(ctx, listener_.fd())) {
       const int fd = ::accept4(listener_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) continue;
-      connections_.go([this, c = socket_handle(fd)](const runnel::context& inner) {
-        serve(inner, c);
-      });
+      connections_.go(
+          [this, c = socket_handle(fd)](const runnel::context& inner) { serve(inner, c); });
     }
   }
 
@@ -128,9 +127,8 @@ class server {
       const int n = std::atoi(request.c_str() + 5);
       const bool too_busy = n % 10 == 0 && request.find("Attempt: 1") != std::string::npos;
       --busy_;
-      (void)connection.write(
-          ctx, (too_busy ? "HTTP/1.0 503 Busy\r\n\r\n"
-                         : "HTTP/1.0 200 OK\r\n\r\n" + std::to_string(n * n)));
+      (void)connection.write(ctx, (too_busy ? "HTTP/1.0 503 Busy\r\n\r\n"
+                                            : "HTTP/1.0 200 OK\r\n\r\n" + std::to_string(n * n)));
     } else {
       --busy_;
     }
@@ -148,7 +146,8 @@ runnel::error fetch(const runnel::context& parent, std::uint16_t port, int item,
   auto [ctx, cancel] = runnel::with_timeout(parent, 5s);
   const socket_handle connection = new_socket();
   const sockaddr_in address = loopback(port);
-  if (::connect(connection.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (::connect(connection.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+      0) {
     if (errno != EINPROGRESS) return last_error();
     if (runnel::error e = runnel::wait_writable(ctx, connection.fd())) return e;
   }
@@ -188,7 +187,8 @@ int fan_out() {
     if (answers[static_cast<std::size_t>(item)] != item * item) return 1;
   }
   std::printf("%d answers, %d requests tried again, never more than 8 at once: %s\n", items,
-              static_cast<int>(pool.stats().retried), service.most_at_once() <= 8 ? "true" : "false");
+              static_cast<int>(pool.stats().retried),
+              service.most_at_once() <= 8 ? "true" : "false");
   return service.most_at_once() <= 8 ? 0 : 1;
 }
 

@@ -57,8 +57,8 @@ runnel::error count_files(const runnel::context& ctx, const runnel::recv_chan<fs
   while (const auto path = files.recv(ctx)) {
     std::ifstream in(*path, std::ios::binary);
     if (!in) return "cannot open " + path->string();
-    const std::string text = runnel::blocking(
-        [&] { return std::string(std::istreambuf_iterator<char>(in), {}); });
+    const std::string text =
+        runnel::blocking([&] { return std::string(std::istreambuf_iterator<char>(in), {}); });
     if (!counted.send(ctx, count_words(text))) break;
   }
   return ctx.err();

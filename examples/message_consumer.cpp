@@ -92,8 +92,8 @@ outcome consume(broker& source) {
   int dead = 0;
   for (const auto& [m, why] : dead_letters) {
     ++dead;
-    if (m.id == 100) std::printf("given up after %d deliveries: %s\n", m.delivery,
-                                 why.message().c_str());
+    if (m.id == 100)
+      std::printf("given up after %d deliveries: %s\n", m.delivery, why.message().c_str());
   }
   return {processed, redelivered, dead};
 }

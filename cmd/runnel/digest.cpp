@@ -77,7 +77,9 @@ const EVP_MD* sha256() {
 
 }  // namespace
 
-digester::digester() : context_(EVP_MD_CTX_new()), block_(std::make_unique_for_overwrite<unsigned char[]>(block_size)) {
+digester::digester()
+    : context_(EVP_MD_CTX_new()),
+      block_(std::make_unique_for_overwrite<unsigned char[]>(block_size)) {
   check(context_ != nullptr);
   check(EVP_DigestInit_ex2(context_.get(), sha256(), nullptr));
 }

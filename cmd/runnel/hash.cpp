@@ -51,10 +51,17 @@ std::string digest_line(const std::string& hex, const std::string& path) {
   std::string name;
   for (const char c : path) {
     switch (c) {
-      case '\n': name += "\\n"; break;
-      case '\r': name += "\\r"; break;
-      case '\\': name += "\\\\"; break;
-      default: name += c;
+      case '\n':
+        name += "\\n";
+        break;
+      case '\r':
+        name += "\\r";
+        break;
+      case '\\':
+        name += "\\\\";
+        break;
+      default:
+        name += c;
     }
   }
   return (name == path ? "" : "\\") + hex + "  " + name + "\n";
@@ -171,24 +178,22 @@ int hash_trees(const hash_options& options, int hashers) {
 }  // namespace
 
 command add_hash(CLI::App& root) {
-  CLI::App* app = root.add_subcommand(
-      "hash", "Print the SHA-256 of every file of a tree, as sha256sum does");
+  CLI::App* app =
+      root.add_subcommand("hash", "Print the SHA-256 of every file of a tree, as sha256sum does");
   const auto options = std::make_shared<hash_options>();
   app->add_option("DIR", options->roots, "Directories or files (default: the current directory)");
   app->add_option("-j,--jobs", options->jobs_text,
                   "Goroutines that hash (default: two for each processor)")
       ->type_name("N");
-  app->add_flag("--all", options->walk.all,
-                "Go into .git and into directories called build, too");
+  app->add_flag("--all", options->walk.all, "Go into .git and into directories called build, too");
   app->footer(
       "Files come in byte order of their paths; symbolic links are not followed. Exit status: 0,\n"
       "or 1 if anything could not be read, or 255 for bad usage.");
   return {app, [options] {
             constexpr int most_jobs = 10'000;
-            const int hashers =
-                options->jobs_text.empty()
-                    ? 2 * runnel::max_procs()
-                    : parse_count("--jobs", options->jobs_text, 1, most_jobs);
+            const int hashers = options->jobs_text.empty()
+                                    ? 2 * runnel::max_procs()
+                                    : parse_count("--jobs", options->jobs_text, 1, most_jobs);
             if (options->roots.empty()) options->roots.push_back(".");
             return runnel::run([&] { return hash_trees(*options, hashers); });
           }};

@@ -1,8 +1,8 @@
 // The right-hand side of docs/from-go.md.
 #include <chrono>
 #include <cstdio>
-#include <optional>
 #include <mutex>
+#include <optional>
 #include <runnel/runnel.hpp>
 #include <stdexcept>
 #include <string>
@@ -18,8 +18,8 @@ void use(int) {}
 void goroutines() {
   int n = 7;
   // [go]
-  runnel::go(work, n);                 // arguments are copied, as Go evaluates them
-  runnel::go([n] { use(work(n)); });   // captures: by value unless you know better
+  runnel::go(work, n);                // arguments are copied, as Go evaluates them
+  runnel::go([n] { use(work(n)); });  // captures: by value unless you know better
   // [/go]
 }
 
@@ -31,7 +31,7 @@ void channels() {
   // [/make]
   runnel::chan<int>& ch = buffered;
   // [send]
-  ch.send(1);       // or: ch << 1
+  ch.send(1);  // or: ch << 1
   int v = *ch.recv();
   // [/send]
   use(v);
@@ -53,15 +53,13 @@ void channels() {
 void selects() {
   runnel::chan<int> in(1), out(1);
   // [select]
-  runnel::select(
-      runnel::on_recv(in, [](std::optional<int> x) { use(x.value_or(0)); }),
-      runnel::on_send(out, 1, [] { std::puts("sent"); }),
-      runnel::on_timeout(1s, [] { std::puts("timed out"); }));
+  runnel::select(runnel::on_recv(in, [](std::optional<int> x) { use(x.value_or(0)); }),
+                 runnel::on_send(out, 1, [] { std::puts("sent"); }),
+                 runnel::on_timeout(1s, [] { std::puts("timed out"); }));
   // [/select]
   // [default]
-  runnel::select(
-      runnel::on_recv(in, [](std::optional<int> x) { use(x.value_or(0)); }),
-      runnel::otherwise([] { std::puts("nothing there"); }));
+  runnel::select(runnel::on_recv(in, [](std::optional<int> x) { use(x.value_or(0)); }),
+                 runnel::otherwise([] { std::puts("nothing there"); }));
   // [/default]
   // [loop]
   for (;;) {
@@ -127,9 +125,8 @@ runnel::error fetch(const runnel::context& ctx, int) { return ctx.err(); }
 void contexts() {
   // [context]
   auto [ctx, cancel] = runnel::with_timeout(runnel::background(), 1s);
-  runnel::select(
-      runnel::on_done(ctx, [&] { std::puts(ctx.err().message().c_str()); }),
-      runnel::on_timeout(1ms));
+  runnel::select(runnel::on_done(ctx, [&] { std::puts(ctx.err().message().c_str()); }),
+                 runnel::on_timeout(1ms));
   // [/context]
   const std::vector<int> urls{1, 2, 3};
   // [errgroup]

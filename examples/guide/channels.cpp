@@ -40,17 +40,16 @@ void selecting() {
   // [select]
   bool more = true;
   while (more) {
-    runnel::select(
-        runnel::on_recv(numbers,
-                        [&](std::optional<int> n) {
-                          if (n) {
-                            std::printf("%d\n", *n);
-                          } else {
-                            more = false;  // closed
-                          }
-                        }),
-        runnel::on_recv(quit, [&] { more = false; }),
-        runnel::on_timeout(10s, [&] { more = false; }));
+    runnel::select(runnel::on_recv(numbers,
+                                   [&](std::optional<int> n) {
+                                     if (n) {
+                                       std::printf("%d\n", *n);
+                                     } else {
+                                       more = false;  // closed
+                                     }
+                                   }),
+                   runnel::on_recv(quit, [&] { more = false; }),
+                   runnel::on_timeout(10s, [&] { more = false; }));
   }
   // [/select]
 }

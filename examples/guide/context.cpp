@@ -12,8 +12,7 @@ namespace {
 // Answers after `delay`, or says why not once `ctx` is done.
 runnel::error slow_call(const runnel::context& ctx, std::chrono::milliseconds delay) {
   runnel::error failure;
-  runnel::select(runnel::on_timeout(delay),
-                 runnel::on_done(ctx, [&] { failure = ctx.err(); }));
+  runnel::select(runnel::on_timeout(delay), runnel::on_done(ctx, [&] { failure = ctx.err(); }));
   return failure;
 }
 // [/respect]

@@ -17,11 +17,11 @@ runnel::error deliver(const runnel::context& ctx, int order, int attempt) {
 int main() {
   return runnel::run([] {
     runnel::worker_pool pool({
-        .queue = 200,           // what may wait; beyond it, add_task waits: back-pressure
-        .min_size = 2,          // workers come and go with the load, between these two
+        .queue = 200,   // what may wait; beyond it, add_task waits: back-pressure
+        .min_size = 2,  // workers come and go with the load, between these two
         .max_size = 16,
-        .task_timeout = 2s,     // of one attempt
-        .retries = 3,           // with growing, jittered pauses
+        .task_timeout = 2s,  // of one attempt
+        .retries = 3,        // with growing, jittered pauses
         .retry_backoff = {.initial = 5ms, .max = 1s},
         .rate = std::make_shared<runnel::rate_limiter>(5000, 100),  // starts a second, burst
         .latencies = true,

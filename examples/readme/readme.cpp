@@ -26,7 +26,8 @@ int main() {
     for (int item = 0; item < 1000; ++item) {
       if (pool.add_task([item](const runnel::context&) -> runnel::error {
             return item == 500 ? "item 500 is broken" : nullptr;
-          })) break;
+          }))
+        break;
     }
     if (runnel::error e = pool.wait()) std::cout << pool.ctx().cause().message() << '\n';
   });

@@ -15,7 +15,8 @@ int main() {
     for (int n : numbers) std::printf("got %d\n", n);
     std::puts("closed");
 
-    std::puts("\n# What is in the buffer stays receivable. After it, recv returns nullopt at once.");
+    std::puts(
+        "\n# What is in the buffer stays receivable. After it, recv returns nullopt at once.");
     runnel::chan<char> letters(2);
     letters.send('a');
     letters.send('b');
@@ -23,7 +24,8 @@ int main() {
     while (auto letter = letters.recv()) std::printf("got %c\n", *letter);
     std::printf("has a value: %s\n", letters.recv().has_value() ? "true" : "false");
 
-    std::puts("\n# Sending on a closed channel, and closing it again, are mistakes of the program.");
+    std::puts(
+        "\n# Sending on a closed channel, and closing it again, are mistakes of the program.");
     try {
       letters.send('c');
     } catch (const runnel::closed_channel& e) {

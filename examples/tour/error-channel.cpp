@@ -35,7 +35,8 @@ int main() {
     }
     for (const std::string& message : messages) std::puts(message.c_str());
 
-    std::puts("\n# results() closes once the pool has been closed and is empty, which ended the loop.");
+    std::puts(
+        "\n# results() closes once the pool has been closed and is empty, which ended the loop.");
     const runnel::pool_stats stats = pool.stats();
     std::printf("%d done, %d failed\n", static_cast<int>(stats.done),
                 static_cast<int>(stats.failed));
@@ -49,8 +50,7 @@ int main() {
     quiet.add_task([] { return runnel::error("the second one failed as well"); });
     const runnel::error all = quiet.wait();
     std::printf("%s\n", all.message().c_str());
-    std::printf("is it a full disk? %s\n",
-                all.is(std::errc::no_space_on_device) ? "yes" : "no");
+    std::printf("is it a full disk? %s\n", all.is(std::errc::no_space_on_device) ? "yes" : "no");
   });
   return 0;
 }

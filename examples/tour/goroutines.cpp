@@ -16,7 +16,8 @@ int main() {
     std::printf("1 + 4 + 9 = %d\n", sum);
 
     std::puts(
-        "\n# A goroutine costs a few kilobytes, not a thread. Ten thousand wait here at once, for a\n"
+        "\n# A goroutine costs a few kilobytes, not a thread. Ten thousand wait here at once, for "
+        "a\n"
         "# channel to be closed; then each adds one to a sum.");
     runnel::chan<void> start;
     runnel::chan<int> ones(100);
@@ -32,13 +33,15 @@ int main() {
     std::printf("%d goroutines answered\n", count);
 
     std::puts(
-        "\n# async(f, args...) is a goroutine with a result: get() waits for it, and throws what f\n"
+        "\n# async(f, args...) is a goroutine with a result: get() waits for it, and throws what "
+        "f\n"
         "# threw.");
     runnel::future<int> answer = runnel::async([](int a, int b) { return a * b; }, 6, 7);
     std::printf("6 x 7 = %d\n", answer.get());
 
     std::puts(
-        "\n# run() gives back what its main function returns. Like Go's main, it does not wait for\n"
+        "\n# run() gives back what its main function returns. Like Go's main, it does not wait "
+        "for\n"
         "# goroutines that are still at work: wait for them yourself, with a channel as here or\n"
         "# with a wait_group.");
   });

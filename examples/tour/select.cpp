@@ -15,14 +15,13 @@ int main() {
       int x = 0, y = 1;
       bool more = true;
       while (more) {
-        runnel::select(
-            runnel::on_send(numbers, x,
-                            [&] {
-                              const int next = x + y;
-                              x = y;
-                              y = next;
-                            }),
-            runnel::on_recv(quit, [&] { more = false; }));
+        runnel::select(runnel::on_send(numbers, x,
+                                       [&] {
+                                         const int next = x + y;
+                                         x = y;
+                                         y = next;
+                                       }),
+                       runnel::on_recv(quit, [&] { more = false; }));
       }
       ended.close();
     });

@@ -12,7 +12,8 @@ int main() {
   runnel::run([] {
     const std::string text =
         "do not communicate by sharing memory instead share memory by communicating";
-    std::puts("# Words go in; each worker sends a word and its capitals, or nothing for short ones.");
+    std::puts(
+        "# Words go in; each worker sends a word and its capitals, or nothing for short ones.");
     std::puts("# So the receiver cannot know how many results will come ...\n");
     runnel::chan<std::string> words(4);
     runnel::chan<std::pair<std::string, std::string>> capitals(4);
@@ -52,7 +53,8 @@ int main() {
     }
 
     std::puts(
-        "\n# ... and need not: a goroutine waits for the wait_group of workers and then closes the\n"
+        "\n# ... and need not: a goroutine waits for the wait_group of workers and then closes "
+        "the\n"
         "# results, which ends the receiver's loop. Closing is left to the one who knows that all\n"
         "# senders are done.");
   });

@@ -31,7 +31,7 @@ class barrier_core {
 
  private:
   spinlock lock_;
-  std::uint64_t phase_ = 0;    // this and all below: guarded by lock_
+  std::uint64_t phase_ = 0;  // this and all below: guarded by lock_
   std::ptrdiff_t expected_;
   std::ptrdiff_t missing_;
   wait_queue waiters_;

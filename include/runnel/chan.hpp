@@ -37,7 +37,8 @@ enum class chan_status { ok, empty, full, closed, timed_out };
 /// Thrown by a send on, or a second close of, a closed channel, and by the close of a nil one. what() is "send on
 /// closed channel", "close of closed channel" or "close of nil channel".
 struct closed_channel : std::logic_error {
-  explicit closed_channel(const char* what, std::size_t sent = 0) : std::logic_error(what), sent_(sent) {}
+  explicit closed_channel(const char* what, std::size_t sent = 0)
+      : std::logic_error(what), sent_(sent) {}
   /// How many values send_all() had sent before.
   std::size_t sent() const noexcept { return sent_; }
 
@@ -167,5 +168,7 @@ bool operator==(const detail::chan_handle<T, A>& a, const detail::chan_handle<T,
 
 template <class T>
 struct std::hash<runnel::chan<T>> {
-  std::size_t operator()(const runnel::chan<T>& c) const noexcept { return std::hash<const void*>{}(c.state()); }
+  std::size_t operator()(const runnel::chan<T>& c) const noexcept {
+    return std::hash<const void*>{}(c.state());
+  }
 };

@@ -39,8 +39,10 @@ enum class deadlock_action {
 enum class leak_action { ignore, report, terminate };
 
 struct runtime_options {
-  int max_procs = 0;           ///< 0: $RUNNEL_MAXPROCS, else the CPUs this process may use (affinity, cgroup quota)
-  std::size_t stack_size = 0;  ///< bytes reserved per goroutine by default; 0: $RUNNEL_STACK_SIZE, else 256 KiB
+  int max_procs =
+      0;  ///< 0: $RUNNEL_MAXPROCS, else the CPUs this process may use (affinity, cgroup quota)
+  std::size_t stack_size =
+      0;  ///< bytes reserved per goroutine by default; 0: $RUNNEL_STACK_SIZE, else 256 KiB
   deadlock_action on_deadlock = deadlock_action::terminate;
   leak_action on_leak = leak_action::ignore;
 };
@@ -75,7 +77,9 @@ struct go_closure {
   F f;
   std::tuple<A...> args;
   decltype(auto) operator()() {
-    return std::apply([this](A&... a) -> decltype(auto) { return std::invoke(std::move(f), std::move(a)...); }, args);
+    return std::apply(
+        [this](A&... a) -> decltype(auto) { return std::invoke(std::move(f), std::move(a)...); },
+        args);
   }
 };
 template <class F>
@@ -124,13 +128,13 @@ void leave_blocking() noexcept;
 /// called anywhere: the runtime starts by itself. An exception that leaves the goroutine ends the process (a panic).
 /// Throws what the copies throw, std::system_error when no stack can be had, std::bad_alloc.
 template <class F, class... A>
-  requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
-RUNNEL_ALWAYS_INLINE void go(F&& f, A&&... args) {
+requires std::invocable<std::decay_t<F>, std::decay_t<A>...> RUNNEL_ALWAYS_INLINE void go(
+    F&& f, A&&... args) {
   detail::go_with(go_options{}, detail::here(), std::forward<F>(f), std::forward<A>(args)...);
 }
 template <class F, class... A>
-  requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
-RUNNEL_ALWAYS_INLINE void go(const go_options& options, F&& f, A&&... args) {
+requires std::invocable<std::decay_t<F>, std::decay_t<A>...> RUNNEL_ALWAYS_INLINE void go(
+    const go_options& options, F&& f, A&&... args) {
   detail::go_with(options, detail::here(), std::forward<F>(f), std::forward<A>(args)...);
 }
 
@@ -142,25 +146,29 @@ template <class F>
 decltype(auto) run(const runtime_options& options, F&& main) {
   using R = std::invoke_result_t<F>;
   if constexpr (std::is_void_v<R>) {
-    detail::run_main(options, [](void* f) { std::invoke(std::forward<F>(*static_cast<std::remove_reference_t<F>*>(f))); },
-                     const_cast<void*>(static_cast<const void*>(std::addressof(main))));
+    detail::run_main(
+        options,
+        [](void* f) { std::invoke(std::forward<F>(*static_cast<std::remove_reference_t<F>*>(f))); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(main))));
   } else {
-    using stored = std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, std::remove_cv_t<R>>;
+    using stored = std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*,
+                                      std::remove_cv_t<R>>;
     struct call {
       std::remove_reference_t<F>& f;
       std::optional<stored> result;
     } c{main, std::nullopt};
-    detail::run_main(options,
-                     [](void* p) {
-                       auto& self = *static_cast<call*>(p);
-                       if constexpr (std::is_reference_v<R>) {
-                         R r = std::invoke(std::forward<F>(self.f));
-                         self.result = std::addressof(r);
-                       } else {
-                         self.result.emplace(std::invoke(std::forward<F>(self.f)));
-                       }
-                     },
-                     &c);
+    detail::run_main(
+        options,
+        [](void* p) {
+          auto& self = *static_cast<call*>(p);
+          if constexpr (std::is_reference_v<R>) {
+            R r = std::invoke(std::forward<F>(self.f));
+            self.result = std::addressof(r);
+          } else {
+            self.result.emplace(std::invoke(std::forward<F>(self.f)));
+          }
+        },
+        &c);
     if constexpr (std::is_reference_v<R>)
       return static_cast<R>(**c.result);
     else
@@ -174,14 +182,16 @@ decltype(auto) run(F&& main) {
 
 /// Starts f(args...) as a goroutine whose result, or exception, is taken by the future.
 template <class F, class... A>
-  requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
-RUNNEL_ALWAYS_INLINE auto async(F&& f, A&&... args) {
+requires std::invocable<std::decay_t<F>, std::decay_t<A>...> RUNNEL_ALWAYS_INLINE auto async(
+    F&& f, A&&... args) {
   using R = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
   detail::check_callable<std::decay_t<F>>(f);
   auto ends = detail::make_promise<R>();
-  detail::go_closure<std::decay_t<F>, std::decay_t<A>...> call = detail::make_closure(std::forward<F>(f), std::forward<A>(args)...);
-  detail::go_with(go_options{}, detail::here(),
-                  [promise = std::move(ends.promise), call = std::move(call)]() mutable { promise.run(call); });
+  detail::go_closure<std::decay_t<F>, std::decay_t<A>...> call =
+      detail::make_closure(std::forward<F>(f), std::forward<A>(args)...);
+  detail::go_with(
+      go_options{}, detail::here(),
+      [promise = std::move(ends.promise), call = std::move(call)]() mutable { promise.run(call); });
   return std::move(ends.future);
 }
 
@@ -224,9 +234,7 @@ bool is_goroutine();
 template <class T>
 class local {
  public:
-  local()
-    requires std::default_initializable<T>
-      : local([] { return T(); }) {}
+  local() requires std::default_initializable<T> : local([] { return T(); }) {}
   /// Each T is what `factory` returns.
   explicit local(std::function<T()> factory) : factory_(std::move(factory)) {}
   local(const local&) = delete;

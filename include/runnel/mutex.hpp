@@ -72,9 +72,12 @@ class mutex {
   friend class detail::mutex_case;
 
   static constexpr std::uint32_t locked = 1;
-  static constexpr std::uint32_t queued = 2;    // the queue may not be empty; changed under its lock only
-  static constexpr std::uint32_t woken = 4;     // someone is awake and after it: unlocking need not wake another
-  static constexpr std::uint32_t starving = 8;  // unlocking hands over; changed under the queue's lock or by the owner
+  static constexpr std::uint32_t queued =
+      2;  // the queue may not be empty; changed under its lock only
+  static constexpr std::uint32_t woken =
+      4;  // someone is awake and after it: unlocking need not wake another
+  static constexpr std::uint32_t starving =
+      8;  // unlocking hands over; changed under the queue's lock or by the owner
 
   void unlock_slow() noexcept;
   detail::agent* hand_over() noexcept;

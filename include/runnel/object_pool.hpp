@@ -127,7 +127,8 @@ class object_pool {
     void take_back(std::unique_ptr<T> object) noexcept {
       lock.lock();
       --on_loan;
-      if (!closed && idle.size() < std::min(max_idle, idle.capacity())) idle.push_back(std::move(object));
+      if (!closed && idle.size() < std::min(max_idle, idle.capacity()))
+        idle.push_back(std::move(object));
       lock.unlock();
     }  // one that is not kept is destroyed here, without the lock
 
@@ -153,10 +154,10 @@ class object_pool {
     }
 
     const std::size_t max_idle;
-    detail::spinlock lock;                  // guards all below; no user's code runs under it
+    detail::spinlock lock;  // guards all below; no user's code runs under it
     std::vector<std::unique_ptr<T>> idle;
     std::size_t on_loan = 0;
-    bool closed = false;                    // the pool is gone
+    bool closed = false;  // the pool is gone
   };
 
   const std::function<std::unique_ptr<T>()> make_;

@@ -24,7 +24,7 @@ class once {
   /// Calls `f()` in the first call, on any function; all others block until that has ended and do nothing. If `f`
   /// throws, the first call throws that. A call from within `f` blocks for ever.
   template <class F>
-    requires std::invocable<F>
+  requires std::invocable<F>
   void call(F&& f) {
     if (!done_.load(std::memory_order_acquire)) [[unlikely]]  // pairs with the release in ~finish()
       call_slow(std::forward<F>(f));
@@ -91,7 +91,7 @@ class once_state {
                          std::optional<result>>>;
 
   once once_;
-  std::optional<F> f_;          // these three: written by the one run, read after it
+  std::optional<F> f_;  // these three: written by the one run, read after it
   std::exception_ptr failure_;
   [[no_unique_address]] storage value_{};
 };
@@ -101,8 +101,7 @@ template <class F>
 class once_function {
  public:
   template <class G>
-    requires std::constructible_from<F, G>
-  once_function(std::in_place_t, G&& f)
+  requires std::constructible_from<F, G> once_function(std::in_place_t, G&& f)
       : state_(std::make_shared<once_state<F>>(std::forward<G>(f))) {}
 
   /// The value, by const reference; valid as long as a copy of this is. Throws what `f` threw, every time.
@@ -117,8 +116,8 @@ class once_function {
 /// A callable that runs `f()` in its first call and gives the value, or throws the exception, to every caller. Calls
 /// meanwhile block until it is there. `f` is destroyed after its run. Copies of the callable share the one run.
 template <class F>
-  requires std::invocable<std::decay_t<F>&>
-auto once_value(F&& f) {
+requires std::invocable < std::decay_t<F>
+& > auto once_value(F&& f) {
   return detail::once_function<std::decay_t<F>>(std::in_place, std::forward<F>(f));
 }
 

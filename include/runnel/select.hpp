@@ -29,7 +29,9 @@ struct no_handler {
 };
 
 template <class C>
-concept select_case_type = std::derived_from<std::remove_cvref_t<C>, case_base> && requires(C& c) { c.run(); };
+concept select_case_type = std::derived_from<std::remove_cvref_t<C>, case_base> && requires(C& c) {
+  c.run();
+};
 
 /// A case that no lock guards: otherwise and the timeouts.
 class unlocked_case : public case_base {
@@ -46,7 +48,9 @@ class recv_case_base : public case_base {
  public:
   explicit recv_case_base(recv_chan<T> from) noexcept : from_(std::move(from)) {}
 
-  spinlock* lock() noexcept final { return from_.state() == nullptr ? nullptr : &from_.state()->mu; }
+  spinlock* lock() noexcept final {
+    return from_.state() == nullptr ? nullptr : &from_.state()->mu;
+  }
   bool try_now(agent*& wake) noexcept final {
     value_.reset();
     return from_.state()->try_recv(value_, wake) != chan_outcome::would_block;
@@ -78,7 +82,8 @@ template <class T, class H>
 class recv_case final : public recv_case_base<T> {
  public:
   static constexpr bool is_otherwise = false;
-  recv_case(recv_chan<T> from, H handler) : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
+  recv_case(recv_chan<T> from, H handler)
+      : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
   void run() {
     auto value = this->take();
     if constexpr (std::is_void_v<T>) {
@@ -119,7 +124,9 @@ class send_case final : public case_base {
     to_.state()->senders.push_back(w);
   }
   void dequeue(waiter& w) noexcept override { to_.state()->senders.remove(w); }
-  void complete(waiter& w) noexcept override { outcome_ = w.ok ? chan_outcome::done : chan_outcome::closed; }
+  void complete(waiter& w) noexcept override {
+    outcome_ = w.ok ? chan_outcome::done : chan_outcome::closed;
+  }
   bool miss_hint() noexcept override { return to_.state()->certainly_full(); }
 
   void run() {
@@ -141,7 +148,8 @@ class timeout_case final : public unlocked_case {
  public:
   static constexpr bool is_otherwise = false;
   /// A duration counts from the moment the select finds nothing ready; a time point is absolute.
-  timeout_case(std::int64_t ns, bool relative, H handler) : ns_(ns), relative_(relative), handler_(std::move(handler)) {}
+  timeout_case(std::int64_t ns, bool relative, H handler)
+      : ns_(ns), relative_(relative), handler_(std::move(handler)) {}
   std::int64_t deadline() noexcept override {
     if (relative_) return ns_ <= 0 ? 0 : add_ns(now_ns(), ns_);
     return ns_ <= now_ns() ? 0 : ns_;
@@ -169,9 +177,13 @@ template <class Handle>
 using element_of = typename std::remove_cvref_t<Handle>::value_type;
 
 template <class Handle>
-concept can_receive = requires(const Handle& h) { recv_chan<element_of<Handle>>(h); };
+concept can_receive = requires(const Handle& h) {
+  recv_chan<element_of<Handle>>(h);
+};
 template <class Handle>
-concept can_send = requires(const Handle& h) { send_chan<element_of<Handle>>(h); };
+concept can_send = requires(const Handle& h) {
+  send_chan<element_of<Handle>>(h);
+};
 
 template <class Chan, class H>
 auto make_recv_case(Chan&& source, H handler) {
@@ -181,24 +193,27 @@ auto make_recv_case(Chan&& source, H handler) {
 template <class Chan, class H>
 auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
   using T = element_of<Chan>;
-  return send_case<T, H>(send_chan<T>(std::forward<Chan>(to)), std::move(value), std::move(handler));
+  return send_case<T, H>(send_chan<T>(std::forward<Chan>(to)), std::move(value),
+                         std::move(handler));
 }
 
 }  // namespace detail
 
 /// Receives; `handler(std::optional<T>)` (chan<void>: `handler(bool)`) or `handler()`. nullopt, false: closed and drained.
 template <detail::can_receive Chan, class H>
-  requires(!std::same_as<std::remove_cvref_t<H>, std::optional<detail::element_of<Chan>>>)
-auto on_recv(Chan&& source, H handler) {
+requires(!std::same_as<std::remove_cvref_t<H>,
+                       std::optional<detail::element_of<Chan>>>) auto on_recv(Chan&& source,
+                                                                              H handler) {
   return detail::make_recv_case(std::forward<Chan>(source), std::move(handler));
 }
 /// Receives into `out`; nullopt: closed and drained.
 template <detail::can_receive Chan>
 auto on_recv(Chan&& source, std::optional<detail::element_of<Chan>>& out) {
-  return detail::make_recv_case(std::forward<Chan>(source), [&out](std::optional<detail::element_of<Chan>> value) {
-    out.reset();  // T may lack assignment
-    if (value) out.emplace(*std::move(value));
-  });
+  return detail::make_recv_case(std::forward<Chan>(source),
+                                [&out](std::optional<detail::element_of<Chan>> value) {
+                                  out.reset();  // T may lack assignment
+                                  if (value) out.emplace(*std::move(value));
+                                });
 }
 /// Receives and drops the value.
 template <detail::can_receive Chan>
@@ -208,13 +223,14 @@ auto on_recv(Chan&& source) {
 
 /// Sends `value`: an lvalue is copied now; an rvalue is kept in the case and moved out only if the case goes ahead.
 template <detail::can_send Chan, class V, class H = detail::no_handler>
-  requires std::constructible_from<detail::element_of<Chan>, V&&>
-auto on_send(Chan&& to, V&& value, H handler = {}) {
+requires std::constructible_from<detail::element_of<Chan>, V &&> auto on_send(Chan&& to, V&& value,
+                                                                              H handler = {}) {
   using T = detail::element_of<Chan>;
-  return detail::make_send_case(std::forward<Chan>(to), T(std::forward<V>(value)), std::move(handler));
+  return detail::make_send_case(std::forward<Chan>(to), T(std::forward<V>(value)),
+                                std::move(handler));
 }
 template <detail::can_send Chan, class H = detail::no_handler>
-  requires std::is_void_v<detail::element_of<Chan>>
+requires std::is_void_v<detail::element_of<Chan>>
 auto on_send(Chan&& to, H handler = {}) {
   return detail::make_send_case(std::forward<Chan>(to), detail::unit{}, std::move(handler));
 }
@@ -240,8 +256,9 @@ auto otherwise(H handler = {}) {
 class select_case {
  public:
   template <class C>
-    requires(detail::select_case_type<C> && !std::same_as<std::remove_cvref_t<C>, select_case>)
-  select_case(C&& c) : impl_(make_model(std::remove_cvref_t<C>(std::forward<C>(c)))) {}
+  requires(detail::select_case_type<C> && !std::same_as<std::remove_cvref_t<C>, select_case>)
+      select_case(C&& c)
+      : impl_(make_model(std::remove_cvref_t<C>(std::forward<C>(c)))) {}
 
   detail::case_base& base() noexcept { return impl_->base(); }
   bool is_otherwise() const noexcept { return impl_->is_otherwise(); }

@@ -99,7 +99,8 @@ class shared_mutex {
   friend class detail::shared_mutex_case;
 
   static constexpr std::uint32_t writer = 1;
-  static constexpr std::uint32_t queued = 2;  // somebody may wait; changed under the queues' lock only
+  static constexpr std::uint32_t queued =
+      2;  // somebody may wait; changed under the queues' lock only
   static constexpr std::uint32_t reader = 4;  // times the number of shares
 
   bool try_share() noexcept {

@@ -51,8 +51,8 @@ class singleflight {
   /// The result of `f()`, or of the call for `key` that is already under way, which is waited for. Throws what the
   /// function threw. Blocks as long as the function runs. A call for the same key from within `f` blocks for ever.
   template <class F>
-    requires std::convertible_to<std::invoke_result_t<F&>, V> || std::is_void_v<V>
-  V call(const K& key, F f) {
+  requires std::convertible_to<std::invoke_result_t<F&>, V> || std::is_void_v<V> V
+  call(const K& key, F f) {
     std::shared_ptr<flight> mine;
     std::shared_ptr<flight> theirs;
     {
@@ -107,7 +107,8 @@ class singleflight {
     struct nothing {};
 
     latch landed{1};
-    std::exception_ptr failure;  // this and value: before `landed` the running caller's, immutable afterwards
+    std::exception_ptr
+        failure;  // this and value: before `landed` the running caller's, immutable afterwards
     [[no_unique_address]] std::conditional_t<std::is_void_v<V>, nothing, std::optional<V>> value{};
   };
 

@@ -28,7 +28,8 @@ class wait_group {
   /// wait_group counter") and changes nothing if the counter would fall below zero; std::logic_error also if it would
   /// pass 2^31 - 1.
   void add(int n) {
-    const bool in_range = n < 0 ? count_.decrease(-static_cast<std::int64_t>(n)) : count_.increase(n);
+    const bool in_range =
+        n < 0 ? count_.decrease(-static_cast<std::int64_t>(n)) : count_.increase(n);
     if (!in_range) [[unlikely]]
       throw_out_of_range(n);
   }
@@ -58,7 +59,7 @@ class wait_group {
   /// Starts a goroutine that calls `f()` and is counted until it has ended and `f` is destroyed. An exception that
   /// leaves `f` ends the process, as it does for `go`. Throws what `go` does; the counter is unchanged then.
   template <class F>
-    requires std::invocable<std::decay_t<F>>
+  requires std::invocable<std::decay_t<F>>
   void go(F&& f) {
     add(1);
     try {

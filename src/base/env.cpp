@@ -15,7 +15,8 @@ constexpr int most_procs = 65536;
 constexpr std::size_t least_stack = 16 * 1024;
 constexpr std::size_t most_stack = std::size_t{1} << 36;
 
-[[noreturn]] void cannot_read(const char* variable, std::string_view value, const char* allowed) noexcept {
+[[noreturn]] void cannot_read(const char* variable, std::string_view value,
+                              const char* allowed) noexcept {
   write_stderr("runnel: ");
   write_stderr(variable);
   write_stderr(": cannot read \"");
@@ -47,10 +48,20 @@ std::size_t read_size(const char* variable) noexcept {
   std::uint64_t unit = 1;
   if (!digits.empty()) {
     switch (digits.back()) {
-      case 'k': case 'K': unit = 1024; break;
-      case 'm': case 'M': unit = 1024 * 1024; break;
-      case 'g': case 'G': unit = 1024 * 1024 * 1024; break;
-      default: break;
+      case 'k':
+      case 'K':
+        unit = 1024;
+        break;
+      case 'm':
+      case 'M':
+        unit = 1024 * 1024;
+        break;
+      case 'g':
+      case 'G':
+        unit = 1024 * 1024 * 1024;
+        break;
+      default:
+        break;
     }
     if (unit != 1) digits.remove_suffix(1);
   }
@@ -61,7 +72,8 @@ std::size_t read_size(const char* variable) noexcept {
 }
 
 template <std::size_t N>
-env_choice read_choice(const char* variable, const std::pair<std::string_view, env_choice> (&choices)[N],
+env_choice read_choice(const char* variable,
+                       const std::pair<std::string_view, env_choice> (&choices)[N],
                        const char* allowed) noexcept {
   const char* value = std::getenv(variable);
   if (value == nullptr) return env_choice::unset;
@@ -74,8 +86,8 @@ environment read_all() noexcept {
   environment e;
   e.max_procs = read_procs("RUNNEL_MAXPROCS");
   e.stack_size = read_size("RUNNEL_STACK_SIZE");
-  e.stack_guard =
-      read_choice("RUNNEL_STACK_GUARD", {{"on", env_choice::on}, {"off", env_choice::off}}, "on, off");
+  e.stack_guard = read_choice("RUNNEL_STACK_GUARD",
+                              {{"on", env_choice::on}, {"off", env_choice::off}}, "on, off");
   e.deadlock = read_choice("RUNNEL_DEADLOCK",
                            {{"terminate", env_choice::terminate}, {"ignore", env_choice::ignore}},
                            "terminate, ignore");

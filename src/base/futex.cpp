@@ -1,16 +1,17 @@
 #include "base/futex.hpp"
 
-#include <cerrno>
-#include <ctime>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
+#include <ctime>
 
 #include <runnel/detail/park.hpp>
 
 namespace runnel::detail {
 
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept {
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                std::int64_t deadline) noexcept {
   const int saved = errno;
   timespec ts{};
   timespec* timeout = nullptr;
@@ -21,7 +22,8 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::i
     timeout = &ts;
   }
   // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
+  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr,
+          FUTEX_BITSET_MATCH_ANY);
   errno = saved;
 }
 

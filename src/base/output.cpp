@@ -1,8 +1,8 @@
 #include "base/output.hpp"
 
+#include <unistd.h>
 #include <cerrno>
 #include <cstdlib>
-#include <unistd.h>
 
 namespace runnel::detail {
 
@@ -25,8 +25,6 @@ void write_stderr(std::uint64_t number) noexcept {
   write_stderr(std::string_view(p, static_cast<std::size_t>(digits + sizeof digits - p)));
 }
 
-void end_process(int status) noexcept {
-  _exit(status);
-}
+void end_process(int status) noexcept { _exit(status); }
 
 }  // namespace runnel::detail

@@ -1,7 +1,7 @@
 #include <runnel/detail/spinlock.hpp>
 
-#include <ctime>
 #include <sched.h>
+#include <ctime>
 
 #include "base/cpu.hpp"
 
@@ -9,8 +9,8 @@ namespace runnel::detail {
 
 namespace {
 
-constexpr int spins = 128;          // the holder is on another processor and about to let go
-constexpr int yields = 4;           // the holder may have been preempted on this one
+constexpr int spins = 128;  // the holder is on another processor and about to let go
+constexpr int yields = 4;   // the holder may have been preempted on this one
 constexpr long first_sleep = 20'000;
 constexpr long longest_sleep = 1'000'000;
 

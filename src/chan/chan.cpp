@@ -5,7 +5,8 @@
 namespace runnel::detail {
 namespace {
 
-chan_outcome wait_in_queue(chan_core& c, wait_queue& queue, waiter& w, wait_reason reason, std::int64_t deadline) {
+chan_outcome wait_in_queue(chan_core& c, wait_queue& queue, waiter& w, wait_reason reason,
+                           std::int64_t deadline) {
   claim_word claim{unclaimed};
   w.who = this_agent();
   if (deadline != never) w.claim = &claim;
@@ -45,7 +46,9 @@ chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline) {
   if (deadline == 0) return chan_outcome::would_block;
   if (deadline == never) park_forever(reason);
   claim_word claim{unclaimed};
-  if (!park_until(reason, [](void*) {}, nullptr, claim, deadline)) throw_deadlock();
+  if (!park_until(
+          reason, [](void*) {}, nullptr, claim, deadline))
+    throw_deadlock();
   return chan_outcome::timed_out;
 }
 
@@ -75,7 +78,9 @@ bool chan_core::close() noexcept {
 }
 
 void throw_send_on_closed() { throw closed_channel("send on closed channel"); }
-void throw_send_on_closed_after(std::size_t sent) { throw closed_channel("send on closed channel", sent); }
+void throw_send_on_closed_after(std::size_t sent) {
+  throw closed_channel("send on closed channel", sent);
+}
 void throw_close_of_nil() { throw closed_channel("close of nil channel"); }
 void throw_close_of_closed() { throw closed_channel("close of closed channel"); }
 void throw_bad_capacity() { throw std::length_error("makechan: size out of range"); }

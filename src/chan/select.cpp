@@ -55,7 +55,8 @@ class select_run {
   select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
       : cases_(cases), otherwise_(otherwise), order_(cases.size()), locks_(cases.size()) {
     for (std::size_t i = 0; i < cases.size(); ++i)
-      if (spinlock* lock = cases[i]->lock(); lock != nullptr) order_[count_++] = {static_cast<std::uint32_t>(i), lock};
+      if (spinlock* lock = cases[i]->lock(); lock != nullptr)
+        order_[count_++] = {static_cast<std::uint32_t>(i), lock};
     if (order == select_order::random && count_ > 1) shuffle();
   }
 
@@ -114,9 +115,12 @@ class select_run {
 
   // Nil channels and timeouts only.
   std::size_t wait_for_nothing() {
-    if (deadline_ == never) park_forever(cases_.empty() ? wait_reason::select_no_cases : wait_reason::select);
+    if (deadline_ == never)
+      park_forever(cases_.empty() ? wait_reason::select_no_cases : wait_reason::select);
     claim_word claim{unclaimed};
-    if (!park_until(wait_reason::select, [](void*) {}, nullptr, claim, deadline_)) throw_deadlock();
+    if (!park_until(
+            wait_reason::select, [](void*) {}, nullptr, claim, deadline_))
+      throw_deadlock();
     return deadline_case_;
   }
 
@@ -124,11 +128,13 @@ class select_run {
     for (std::size_t i = 0; i < count_; ++i) locks_[i] = order_[i].lock;
     if (count_ <= few) {
       for (std::size_t i = 1; i < count_; ++i)
-        for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j) std::swap(locks_[j], locks_[j - 1]);
+        for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j)
+          std::swap(locks_[j], locks_[j - 1]);
     } else {
       std::sort(&locks_[0], &locks_[0] + count_, std::less<>{});
     }
-    lock_count_ = static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + count_) - &locks_[0]);
+    lock_count_ =
+        static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + count_) - &locks_[0]);
     for (std::size_t i = 0; i < lock_count_; ++i) locks_[i]->lock();
   }
 
@@ -180,8 +186,8 @@ class select_run {
 
   std::span<case_base* const> cases_;
   const std::size_t otherwise_;
-  small_array<entry> order_;          // the cases that have a lock, in the order to try
-  small_array<spinlock*> locks_;      // theirs, by address, each once
+  small_array<entry> order_;      // the cases that have a lock, in the order to try
+  small_array<spinlock*> locks_;  // theirs, by address, each once
   std::size_t count_ = 0;
   std::size_t lock_count_ = 0;
   std::int64_t deadline_ = never;
@@ -190,7 +196,8 @@ class select_run {
 
 }  // namespace
 
-std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise, select_order order) {
+std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise,
+                         select_order order) {
   check_attention();
   return select_run(cases, otherwise, order).run();
 }

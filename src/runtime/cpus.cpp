@@ -1,14 +1,14 @@
 #include "runtime/cpus.hpp"
 
+#include <sched.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <sched.h>
 #include <string>
-#include <unistd.h>
 
 namespace runnel::detail {
 namespace {

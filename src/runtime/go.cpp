@@ -30,9 +30,12 @@ deadlock_action effective(deadlock_action wanted) noexcept {
 leak_action effective(leak_action wanted) noexcept {
   if (wanted != leak_action::ignore) return wanted;
   switch (env().leaks) {
-    case env_choice::report: return leak_action::report;
-    case env_choice::terminate: return leak_action::terminate;
-    default: return wanted;
+    case env_choice::report:
+      return leak_action::report;
+    case env_choice::terminate:
+      return leak_action::terminate;
+    default:
+      return wanted;
   }
 }
 
@@ -85,7 +88,8 @@ std::atomic<std::uint64_t> run_ids{0};
 }  // namespace
 
 void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
-  if (this_goroutine_or_null() != nullptr) throw std::logic_error("runnel::run called from a goroutine");
+  if (this_goroutine_or_null() != nullptr)
+    throw std::logic_error("runnel::run called from a goroutine");
   ensure_started();
   apply(options);
   main_call call{body, arg, nullptr, {}, this_agent()};

@@ -1,7 +1,7 @@
 // The composition root: puts scheduler, timers, poller and watchers together, once, at the first use.
+#include <pthread.h>
 #include <cstdlib>
 #include <mutex>
-#include <pthread.h>
 #include <stdexcept>
 
 #include <runnel/go.hpp>

@@ -37,26 +37,24 @@ struct goroutine : stack_block, agent {
   exception_state exceptions;
   std::atomic<goroutine_state> state{goroutine_state::dead};
   std::atomic<wait_reason> reason{wait_reason::none};
-  bool deadlocked = false;             // written by the deadlock report before it makes this goroutine ready
+  bool deadlocked = false;  // written by the deadlock report before it makes this goroutine ready
   std::uint16_t lock_depth = 0;        // nested lock_os_thread()
   std::atomic<std::int64_t> since{0};  // sysmon's coarse time at which it began to wait
 
   // Immutable from start to end, but for the name, which only the goroutine itself changes.
   std::uint64_t id = 0;
-  std::uint64_t parent = 0;            // 0: started by a plain thread
-  void* created_at = nullptr;          // return address of the call of go
+  std::uint64_t parent = 0;    // 0: started by a plain thread
+  void* created_at = nullptr;  // return address of the call of go
   void (*entry)(void*) = nullptr;
   void* closure = nullptr;
-  std::uint64_t scope = 0;             // the run() under which it was started; 0: none
-  std::atomic<char*> name{nullptr};    // owned, from malloc; null: none
+  std::uint64_t scope = 0;           // the run() under which it was started; 0: none
+  std::atomic<char*> name{nullptr};  // owned, from malloc; null: none
 
-  local_table* locals = nullptr;       // owner: the goroutine
-  thread_agent* thread = nullptr;      // while locked to its thread: that thread
+  local_table* locals = nullptr;   // owner: the goroutine
+  thread_agent* thread = nullptr;  // while locked to its thread: that thread
   sanitizer_fiber fiber;
 
-  goroutine* next_in_queue() const noexcept {
-    return static_cast<goroutine*>(link);
-  }
+  goroutine* next_in_queue() const noexcept { return static_cast<goroutine*>(link); }
   void* stack_high() noexcept { return this; }
 };
 static_assert(sizeof(goroutine) <= control_block_bytes);

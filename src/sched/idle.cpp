@@ -102,7 +102,8 @@ bool watch_once(processor& p) noexcept {
   const bool descriptors = sched.poller != nullptr && sched.poller->pending();
   sched.watcher_polls.store(descriptors);
   sched.watch_until.store(deadline);
-  const bool changed = (word & woken_bit) != 0 || p.wake_word.load() != word || earliest_timer() < deadline ||
+  const bool changed = (word & woken_bit) != 0 || p.wake_word.load() != word ||
+                       earliest_timer() < deadline ||
                        (sched.poller != nullptr && sched.poller->pending()) != descriptors;
   if (!changed) {
     if (descriptors)
@@ -132,7 +133,8 @@ bool sleep_until_needed(processor& p) noexcept {
       continue;
     }
     bool active = false;
-    while (!active && (p.wake_word.load() & woken_bit) == 0 && anything_to_watch()) active = watch_once(p);
+    while (!active && (p.wake_word.load() & woken_bit) == 0 && anything_to_watch())
+      active = watch_once(p);
     sched.watcher.store(nullptr);
     if (active) return true;
   }
@@ -208,7 +210,8 @@ bool retire_if_surplus(processor& p) noexcept {
 void leave_spinning(processor& p) noexcept {
   if (!p.spinning) return;
   p.spinning = false;
-  if (sched.spinning.fetch_sub(1) == 1 && sched.spare.load() > 0 && any_queued_work(false)) wake_for_work();
+  if (sched.spinning.fetch_sub(1) == 1 && sched.spare.load() > 0 && any_queued_work(false))
+    wake_for_work();
 }
 
 void wake_watcher(std::int64_t deadline) noexcept {
@@ -217,7 +220,8 @@ void wake_watcher(std::int64_t deadline) noexcept {
     if (until != 0 && deadline < until) signal(*w, one_nudge);
     return;
   }
-  if (sched.active.load() > 0 && current_processor() != nullptr) return;  // it looks before it goes idle
+  if (sched.active.load() > 0 && current_processor() != nullptr)
+    return;  // it looks before it goes idle
   std::lock_guard lock(sched.idle_lock);
   if (sched.idle != nullptr) signal(*sched.idle, one_nudge);
 }

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
-constexpr std::int64_t worth_stealing = 1'000;       // ns that a stolen goroutine should run for
-constexpr int lone_look_pauses = 2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
+constexpr std::int64_t worth_stealing = 1'000;  // ns that a stolen goroutine should run for
+constexpr int lone_look_pauses =
+    2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
 bool fair_turn(const processor& p) noexcept {
   return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
@@ -29,7 +30,8 @@ goroutine* take_global(processor& p) noexcept {
   goroutine_list taken;
   {
     std::lock_guard lock(sched.global_lock);
-    const std::size_t share = sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
+    const std::size_t share =
+        sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
     for (std::size_t i = 0; i < share && i < queue_capacity / 2; ++i) {
       goroutine* g = sched.global.pop_front();
       if (g == nullptr) break;
@@ -48,7 +50,8 @@ goroutine* take_queued(processor& p) noexcept {
 }
 
 void begin_slice(processor& p) noexcept {
-  p.slice.store(p.slice.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+  p.slice.store(p.slice.load(std::memory_order_relaxed) + 1,
+                std::memory_order_relaxed);  // owner only
 }
 
 goroutine* take_any_local(processor& p) noexcept {
@@ -106,7 +109,8 @@ goroutine* steal_lone(processor& victim, processor& p) noexcept {
   if (g == nullptr) return nullptr;
   const std::uint32_t tick = victim.tick.load();
   for (int i = 0; i < lone_look_pauses; ++i) cpu_pause();
-  if (victim.tick.load() != tick || !victim.next.compare_exchange_strong(g, nullptr)) return nullptr;
+  if (victim.tick.load() != tick || !victim.next.compare_exchange_strong(g, nullptr))
+    return nullptr;
   p.stolen = 1;
   return g;
 }
@@ -121,7 +125,8 @@ goroutine* steal(processor& p) noexcept {
 }
 
 void have_patience() noexcept {
-  const std::uint32_t n = sched.patience.load(std::memory_order_relaxed);  // a guess: lost updates do no harm
+  const std::uint32_t n =
+      sched.patience.load(std::memory_order_relaxed);  // a guess: lost updates do no harm
   if (n < most_patience) sched.patience.store(n * 2, std::memory_order_relaxed);
 }
 
@@ -181,7 +186,8 @@ void run_due_timers(processor& p) noexcept {
   const std::uint32_t n = sched.processors.load();
   for (std::uint32_t i = 0; i < n; ++i) {
     processor* other = sched.all[i].load();
-    if (other != nullptr && other != &p && other->next_timer.load() <= now) sched.timers->run_due(*other, now);
+    if (other != nullptr && other != &p && other->next_timer.load() <= now)
+      sched.timers->run_due(*other, now);
   }
 }
 
@@ -189,7 +195,8 @@ std::int64_t earliest_timer() noexcept {
   std::int64_t earliest = never;
   const std::uint32_t n = sched.processors.load();
   for (std::uint32_t i = 0; i < n; ++i)
-    if (processor* p = sched.all[i].load(); p != nullptr) earliest = std::min(earliest, p->next_timer.load());
+    if (processor* p = sched.all[i].load(); p != nullptr)
+      earliest = std::min(earliest, p->next_timer.load());
   return earliest;
 }
 

@@ -36,7 +36,8 @@ bool park_goroutine(processor& p, wait_reason reason, pending_action release) no
   self.reason.store(reason, std::memory_order_relaxed);
   self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
   self.sp = nullptr;
-  self.state.store(goroutine_state::waiting, std::memory_order_release);  // release: pairs with the claim of a dump
+  self.state.store(goroutine_state::waiting,
+                   std::memory_order_release);  // release: pairs with the claim of a dump
   p.pending = release;
   switch_away(p, self, pick_local(p));
   return !take_deadlock(self);
@@ -45,7 +46,8 @@ bool park_goroutine(processor& p, wait_reason reason, pending_action release) no
 void ready_goroutine(goroutine& g) noexcept {
   auto expected = goroutine_state::waiting;
   while (!g.state.compare_exchange_weak(expected, goroutine_state::runnable)) {
-    if (expected != goroutine_state::scanning && expected != goroutine_state::waiting) return;  // the deadlock report was faster
+    if (expected != goroutine_state::scanning && expected != goroutine_state::waiting)
+      return;  // the deadlock report was faster
     if (expected == goroutine_state::scanning) sched_yield();
     expected = goroutine_state::waiting;
   }
@@ -115,7 +117,8 @@ void ready(agent* who) noexcept {
 void throw_deadlock() { throw deadlock_error(); }
 
 void park_forever(wait_reason reason) {
-  while (park(reason, [](void*) {}, nullptr)) {
+  while (park(
+      reason, [](void*) {}, nullptr)) {
   }
   throw_deadlock();
 }
@@ -127,21 +130,36 @@ goroutine* this_goroutine_or_null() noexcept {
 
 const char* wait_reason_text(wait_reason r) noexcept {
   switch (r) {
-    case wait_reason::none: return "waiting";
-    case wait_reason::chan_receive: return "chan receive";
-    case wait_reason::chan_send: return "chan send";
-    case wait_reason::select: return "select";
-    case wait_reason::select_no_cases: return "select (no cases)";
-    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
-    case wait_reason::chan_send_nil: return "chan send (nil chan)";
-    case wait_reason::sleep: return "sleep";
-    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
-    case wait_reason::shared_mutex_rlock: return "sync.RWMutex.RLock";
-    case wait_reason::shared_mutex_lock: return "sync.RWMutex.Lock";
-    case wait_reason::cond_wait: return "sync.Cond.Wait";
-    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
-    case wait_reason::semacquire: return "semacquire";
-    case wait_reason::io_wait: return "IO wait";
+    case wait_reason::none:
+      return "waiting";
+    case wait_reason::chan_receive:
+      return "chan receive";
+    case wait_reason::chan_send:
+      return "chan send";
+    case wait_reason::select:
+      return "select";
+    case wait_reason::select_no_cases:
+      return "select (no cases)";
+    case wait_reason::chan_receive_nil:
+      return "chan receive (nil chan)";
+    case wait_reason::chan_send_nil:
+      return "chan send (nil chan)";
+    case wait_reason::sleep:
+      return "sleep";
+    case wait_reason::mutex_lock:
+      return "sync.Mutex.Lock";
+    case wait_reason::shared_mutex_rlock:
+      return "sync.RWMutex.RLock";
+    case wait_reason::shared_mutex_lock:
+      return "sync.RWMutex.Lock";
+    case wait_reason::cond_wait:
+      return "sync.Cond.Wait";
+    case wait_reason::wait_group_wait:
+      return "sync.WaitGroup.Wait";
+    case wait_reason::semacquire:
+      return "semacquire";
+    case wait_reason::io_wait:
+      return "IO wait";
   }
   return "waiting";
 }

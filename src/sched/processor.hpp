@@ -1,9 +1,9 @@
 // A processor: the right and the means to run goroutines, with a thread of its own. How many may be active at once is
 // decided in sched/idle.cpp.
 #pragma once
+#include <sys/types.h>
 #include <atomic>
 #include <cstdint>
-#include <sys/types.h>
 
 #include "base/cpu.hpp"
 #include "base/random.hpp"
@@ -27,28 +27,29 @@ enum class processor_status : std::uint32_t { idle, searching, running };
 
 struct processor {
   // -- owner only ---------------------------------------------------------------------------------------------------
-  goroutine* current = nullptr;        // null while the scheduler's own context runs
+  goroutine* current = nullptr;  // null while the scheduler's own context runs
   pending_action pending;
-  exception_state* eh = nullptr;       // __cxa_get_globals() of this processor's thread
-  void* sched_sp = nullptr;            // the scheduler's context while a goroutine runs
+  exception_state* eh = nullptr;  // __cxa_get_globals() of this processor's thread
+  void* sched_sp = nullptr;       // the scheduler's context while a goroutine runs
   sanitizer_fiber sched_fiber;
   stack_cache stacks;
   random_source random;
-  std::uint64_t next_id = 0;           // goroutine ids reserved for this processor: [next_id, id_end)
+  std::uint64_t next_id = 0;  // goroutine ids reserved for this processor: [next_id, id_end)
   std::uint64_t id_end = 0;
-  std::uint32_t wakes_skipped = 0;     // see scheduler::patience
-  std::uint32_t stolen = 0;            // goroutines taken by the last steal; 0: judged already
+  std::uint32_t wakes_skipped = 0;  // see scheduler::patience
+  std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
-  bool spinning = false;               // counted in scheduler::spinning
+  bool spinning = false;  // counted in scheduler::spinning
 
   // -- written by the owner, read by others --------------------------------------------------------------------------
-  alignas(cache_line) std::atomic<std::uint32_t> tick{0};  // picks so far: sysmon sees by it whether we get on
-  std::atomic<std::uint32_t> slice{0};                     // time slices so far: picks not from the next slot
-  std::atomic<std::uint32_t> blocking_tick{0};             // `tick` when blocking() was entered
+  alignas(cache_line) std::atomic<std::uint32_t> tick{
+      0};                                       // picks so far: sysmon sees by it whether we get on
+  std::atomic<std::uint32_t> slice{0};          // time slices so far: picks not from the next slot
+  std::atomic<std::uint32_t> blocking_tick{0};  // `tick` when blocking() was entered
   std::atomic<std::uint64_t> started{0};
   std::atomic<std::uint64_t> ended{0};
   std::atomic<processor_status> status{processor_status::idle};
-  std::atomic<bool> in_blocking{false};                    // inside blocking(), if tick is still blocking_tick
+  std::atomic<bool> in_blocking{false};  // inside blocking(), if tick is still blocking_tick
   std::atomic<pid_t> tid{0};
 
   // -- shared ---------------------------------------------------------------------------------------------------------
@@ -57,10 +58,11 @@ struct processor {
   started_queue started_here;
   alignas(cache_line) std::atomic<std::int64_t> next_timer{never};  // earliest of `timers`
   timer_heap* timers = nullptr;                                     // immutable after construction
-  std::atomic<bool> preempt{false};                                 // sysmon: give way at the next runtime call
-  std::atomic<std::uint32_t> wake_word{0};  // bit 0: woken to run, as a spinning processor; the rest counts nudges
-  std::uint32_t index = 0;                                          // immutable after construction
-  processor* next_idle = nullptr;                                   // guarded by scheduler::idle_lock
+  std::atomic<bool> preempt{false};  // sysmon: give way at the next runtime call
+  std::atomic<std::uint32_t> wake_word{
+      0};                   // bit 0: woken to run, as a spinning processor; the rest counts nudges
+  std::uint32_t index = 0;  // immutable after construction
+  processor* next_idle = nullptr;  // guarded by scheduler::idle_lock
 
   bool has_queued_work() const noexcept { return !woken.empty() || !started_here.empty(); }
 };

@@ -28,7 +28,8 @@ class woken_queue {
     // acquire: pairs with the compare-and-swap of a thief, whose reads of the slots must be over
     if (t - head_.load(std::memory_order_acquire) >= queue_capacity) return false;
     slots_[t % queue_capacity].store(g, std::memory_order_relaxed);
-    tail_.store(t + 1);  // seq_cst: ordered before the look for idle processors (see sched/idle.cpp)
+    tail_.store(t +
+                1);  // seq_cst: ordered before the look for idle processors (see sched/idle.cpp)
     return true;
   }
 
@@ -38,7 +39,9 @@ class woken_queue {
     const std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
     while (h != t) {
       goroutine* g = slots_[h % queue_capacity].load(std::memory_order_relaxed);
-      if (head_.compare_exchange_weak(h, h + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) return g;
+      if (head_.compare_exchange_weak(h, h + 1, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed))
+        return g;
     }
     return nullptr;
   }
@@ -59,7 +62,9 @@ class woken_queue {
       for (std::uint32_t i = 0; i < n; ++i)
         out[i] = slots_[(h + i) % queue_capacity].load(std::memory_order_relaxed);
       // release: pairs with the acquire in push(), which may overwrite the slots after it
-      if (head_.compare_exchange_weak(h, h + n, std::memory_order_acq_rel, std::memory_order_acquire)) return n;
+      if (head_.compare_exchange_weak(h, h + n, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
+        return n;
     }
   }
 
@@ -73,9 +78,7 @@ class woken_queue {
 /// a fixed ring, with the orders of Le, Pop, Cohen and Zappa Nardelli).
 class started_queue {
  public:
-  bool empty() const noexcept {
-    return bottom_.load() <= top_.load();
-  }
+  bool empty() const noexcept { return bottom_.load() <= top_.load(); }
   std::int64_t size() const noexcept {
     const std::int64_t n = bottom_.load() - top_.load();
     return n > 0 ? n : 0;
@@ -86,23 +89,27 @@ class started_queue {
     const std::int64_t b = bottom_.load(std::memory_order_relaxed);  // only the owner writes it
     if (b - top_.load(std::memory_order_acquire) >= queue_capacity) return false;
     slot(b).store(g, std::memory_order_relaxed);
-    bottom_.store(b + 1);  // seq_cst: publishes the slot, and precedes the look for idle processors (sched/idle.cpp)
+    bottom_.store(
+        b +
+        1);  // seq_cst: publishes the slot, and precedes the look for idle processors (sched/idle.cpp)
     return true;
   }
 
   /// Owner only. The newest, or null.
   goroutine* pop() noexcept {
     std::int64_t b = bottom_.load(std::memory_order_relaxed);
-    if (b <= top_.load(std::memory_order_relaxed)) return nullptr;  // top only grows: certainly empty
+    if (b <= top_.load(std::memory_order_relaxed))
+      return nullptr;  // top only grows: certainly empty
     --b;
-    bottom_.store(b);               // seq_cst: before the look at top, as the thief's look at bottom follows top's
+    bottom_.store(
+        b);  // seq_cst: before the look at top, as the thief's look at bottom follows top's
     std::int64_t t = top_.load();
-    if (t > b) {                    // a thief was faster
+    if (t > b) {  // a thief was faster
       bottom_.store(b + 1, std::memory_order_relaxed);
       return nullptr;
     }
     goroutine* g = slot(b).load(std::memory_order_relaxed);
-    if (t == b) {                   // the last one: race the thieves for it
+    if (t == b) {  // the last one: race the thieves for it
       if (!top_.compare_exchange_strong(t, t + 1)) g = nullptr;
       bottom_.store(b + 1, std::memory_order_relaxed);
     }

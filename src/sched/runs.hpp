@@ -12,10 +12,10 @@ namespace runnel::detail {
 
 /// Lives on the stack of the thread that called run().
 struct active_run {
-  std::uint64_t id = 0;                                      // immutable once registered
-  deadlock_action action = deadlock_action::terminate;       // immutable once registered
-  std::atomic<goroutine*> main{nullptr};                     // null before main starts and after it has ended
-  active_run* next = nullptr;                                // guarded by the list's lock
+  std::uint64_t id = 0;                                 // immutable once registered
+  deadlock_action action = deadlock_action::terminate;  // immutable once registered
+  std::atomic<goroutine*> main{nullptr};  // null before main starts and after it has ended
+  active_run* next = nullptr;             // guarded by the list's lock
 };
 
 void register_run(active_run& r) noexcept;

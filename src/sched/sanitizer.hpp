@@ -63,7 +63,8 @@ inline void leaving([[maybe_unused]] sanitizer_fiber& from, [[maybe_unused]] san
 }
 
 /// First thing on the other side. `came_from`: filled in for a thread's own stack, whose bounds nobody told us.
-inline void arrived([[maybe_unused]] sanitizer_fiber& self, [[maybe_unused]] sanitizer_fiber* came_from) noexcept {
+inline void arrived([[maybe_unused]] sanitizer_fiber& self,
+                    [[maybe_unused]] sanitizer_fiber* came_from) noexcept {
 #if RUNNEL_ASAN
   const void* low = nullptr;
   std::size_t size = 0;

@@ -11,9 +11,10 @@
 
 namespace runnel::detail {
 
-inline constexpr std::uint32_t most_processors = 10'000;  // threads, counting those stuck in the kernel
-inline constexpr std::uint32_t fair_interval = 64;        // every so many picks look at the other end
-inline constexpr std::uint32_t most_patience = 4096;      // see patience
+inline constexpr std::uint32_t most_processors =
+    10'000;                                           // threads, counting those stuck in the kernel
+inline constexpr std::uint32_t fair_interval = 64;    // every so many picks look at the other end
+inline constexpr std::uint32_t most_patience = 4096;  // see patience
 
 /// A source of work below the scheduler's horizon: timers and the poller. Installed by the runtime.
 struct timer_driver {
@@ -38,8 +39,9 @@ struct poll_driver {
 
 struct scheduler {
   // -- how many may run (sched/idle.cpp) ---------------------------------------------------------------------------
-  alignas(cache_line) std::atomic<std::int32_t> spare{0};  // processors that may still become active; < 0: surplus
-  std::atomic<std::int32_t> spinning{0};                   // active processors that look for work
+  alignas(cache_line) std::atomic<std::int32_t> spare{
+      0};                                 // processors that may still become active; < 0: surplus
+  std::atomic<std::int32_t> spinning{0};  // active processors that look for work
   // How many goroutines may become runnable before another processor is woken for them. Moving one to another core
   // costs some cache lines, waking that core some microseconds: a thief that finds nothing, or only what runs for less
   // than that, doubles the patience; one that finds real work ends it. sysmon looks every millisecond whether work
@@ -47,43 +49,46 @@ struct scheduler {
   std::atomic<std::uint32_t> patience{1};
   alignas(cache_line) std::atomic<std::int32_t> active{0};
   std::atomic<std::int32_t> max_procs{0};
-  std::atomic<std::int32_t> blocking{0};                   // goroutines inside blocking()
+  std::atomic<std::int32_t> blocking{0};  // goroutines inside blocking()
   spinlock idle_lock;
-  processor* idle = nullptr;                               // guarded by idle_lock
-  std::atomic<processor*> watcher{nullptr};                // the idle processor that waits for timers and descriptors
-  std::atomic<std::int64_t> watch_until{0};                // when the sleeping watcher will look again; 0: none sleeps
-  std::atomic<bool> watcher_polls{false};                  // it sleeps in the poller, not on its wake word
+  processor* idle = nullptr;  // guarded by idle_lock
+  std::atomic<processor*> watcher{
+      nullptr};  // the idle processor that waits for timers and descriptors
+  std::atomic<std::int64_t> watch_until{
+      0};  // when the sleeping watcher will look again; 0: none sleeps
+  std::atomic<bool> watcher_polls{false};  // it sleeps in the poller, not on its wake word
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;
-  goroutine_list global;                                   // guarded by global_lock
-  std::atomic<std::size_t> global_size{0};                 // written under global_lock
+  goroutine_list global;                    // guarded by global_lock
+  std::atomic<std::size_t> global_size{0};  // written under global_lock
 
   // -- all processors ------------------------------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> processors{0};
   std::atomic<processor*> all[most_processors] = {};
-  std::atomic<bool> stopping{false};                       // the process exits: no goroutine is started any more
+  std::atomic<bool> stopping{false};  // the process exits: no goroutine is started any more
 
   // -- counters for goroutines that plain threads start -------------------------------------------------------------
   std::atomic<std::uint64_t> ids{1};
   std::atomic<std::uint64_t> started_outside{0};
-  std::atomic<std::uint64_t> ended_outside{0};             // those that ended on a thread of their own
-  std::atomic<std::int32_t> parked_threads{0};             // plain threads parked without a timeout
-  std::atomic<std::uint64_t> park_count{0};                // how often a thread has parked that way
-  std::atomic<std::int32_t> runtime_threads{0};            // the runtime's own, without those given to a goroutine
+  std::atomic<std::uint64_t> ended_outside{0};  // those that ended on a thread of their own
+  std::atomic<std::int32_t> parked_threads{0};  // plain threads parked without a timeout
+  std::atomic<std::uint64_t> park_count{0};     // how often a thread has parked that way
+  std::atomic<std::int32_t> runtime_threads{
+      0};  // the runtime's own, without those given to a goroutine
 
   // -- installed by the runtime before the first goroutine -----------------------------------------------------------
   timer_driver* timers = nullptr;
   poll_driver* poller = nullptr;
-  void (*wake_monitor)() = nullptr;                        // something runs again: sysmon has to look
-  std::atomic<std::int64_t> coarse_now{0};                 // kept by sysmon, good to its tick
+  void (*wake_monitor)() = nullptr;         // something runs again: sysmon has to look
+  std::atomic<std::int64_t> coarse_now{0};  // kept by sysmon, good to its tick
 };
 
 extern scheduler sched;
 
 // -- for the runtime ------------------------------------------------------------------------------------------------
-int change_max_procs(int n) noexcept;                 // the old value; n < 1 changes nothing
-void add_idle(processor& p) noexcept;                 // a new processor that nobody has woken yet
+int change_max_procs(int n) noexcept;  // the old value; n < 1 changes nothing
+void add_idle(processor& p) noexcept;  // a new processor that nobody has woken yet
 std::size_t count_goroutines() noexcept;
 
 // -- for work sources -----------------------------------------------------------------------------------------------
@@ -103,16 +108,17 @@ bool any_queued_work(bool with_next) noexcept;
 std::int64_t earliest_timer() noexcept;
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------
-goroutine* find_work(processor& p) noexcept;         // loop.cpp; blocks while there is none
-void run_due_timers(processor& p) noexcept;            // loop.cpp: of all processors
-goroutine* pick_local(processor& p) noexcept;        // loop.cpp; null: none here, or it is time to look elsewhere
-void enter_idle(processor& p) noexcept;              // idle.cpp; returns once woken, active again
-void leave_spinning(processor& p) noexcept;          // idle.cpp
-bool retire_if_surplus(processor& p) noexcept;       // idle.cpp
-void flush_queues(processor& p) noexcept;            // loop.cpp: everything it has to the global queue
-processor* new_processor() noexcept;                 // threads.cpp; idle; null: the limit of threads is reached
-void start_thread(processor& p);                     // threads.cpp; a thread that takes over p
-void enqueue_here(processor& p, goroutine* g) noexcept;     // woken queue, or the global one when full
+goroutine* find_work(processor& p) noexcept;  // loop.cpp; blocks while there is none
+void run_due_timers(processor& p) noexcept;   // loop.cpp: of all processors
+goroutine* pick_local(
+    processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
+void enter_idle(processor& p) noexcept;         // idle.cpp; returns once woken, active again
+void leave_spinning(processor& p) noexcept;     // idle.cpp
+bool retire_if_surplus(processor& p) noexcept;  // idle.cpp
+void flush_queues(processor& p) noexcept;       // loop.cpp: everything it has to the global queue
+processor* new_processor() noexcept;  // threads.cpp; idle; null: the limit of threads is reached
+void start_thread(processor& p);      // threads.cpp; a thread that takes over p
+void enqueue_here(processor& p, goroutine* g) noexcept;  // woken queue, or the global one when full
 void start_goroutine_here(goroutine* g) noexcept;
 
 }  // namespace runnel::detail

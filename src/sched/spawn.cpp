@@ -46,7 +46,8 @@ stack_class& default_class() {
 
 void count_start(processor* p) noexcept {
   if (p != nullptr)
-    p->started.store(p->started.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+    p->started.store(p->started.load(std::memory_order_relaxed) + 1,
+                     std::memory_order_relaxed);  // owner only
   else
     sched.started_outside.fetch_add(1);
 }
@@ -154,7 +155,8 @@ void end_goroutine(goroutine& g) noexcept {
 void free_goroutine(processor& p, goroutine& g) noexcept {
   g.fiber.destroy();
   g.state.store(goroutine_state::dead, std::memory_order_release);
-  p.ended.store(p.ended.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // owner only
+  p.ended.store(p.ended.load(std::memory_order_relaxed) + 1,
+                std::memory_order_relaxed);  // owner only
   free_goroutine_stack(&p, g);
 }
 

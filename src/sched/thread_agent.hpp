@@ -17,10 +17,10 @@ struct thread_agent : agent {
   std::atomic<std::uint32_t> signal{0};  // 1: ready() was called
   random_source random;                  // owner only
   goroutine* locked = nullptr;           // owner only: the goroutine that is locked to this thread
-  void* base_sp = nullptr;               // owner only: the thread's own context while `locked` runs on it
+  void* base_sp = nullptr;  // owner only: the thread's own context while `locked` runs on it
   sanitizer_fiber base_fiber;
-  goroutine* leaving = nullptr;          // owner only: it has just left this thread, which is about to end
-  bool leaving_ended = false;            // owner only: it has ended
+  goroutine* leaving = nullptr;  // owner only: it has just left this thread, which is about to end
+  bool leaving_ended = false;    // owner only: it has ended
 };
 
 /// The calling thread's; never cached across a switch.

@@ -1,11 +1,11 @@
 // The threads that processors run on.
-#include <cstdlib>
 #include <cxxabi.h>
-#include <memory>
-#include <new>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cstdlib>
+#include <memory>
+#include <new>
 
 #include "base/futex.hpp"
 #include "base/output.hpp"
@@ -18,7 +18,8 @@ namespace runnel::detail {
 namespace {
 
 constexpr std::uint32_t woken_bit = 1;
-constexpr std::size_t thread_stack_bytes = 256 * 1024;  // the scheduler's own frames, and signal handlers
+constexpr std::size_t thread_stack_bytes =
+    256 * 1024;  // the scheduler's own frames, and signal handlers
 
 void loop(processor* p) {
   while (p != nullptr) p = switch_into(*p, *find_work(*p));
@@ -31,8 +32,10 @@ void* thread_main(void* arg) {
   p.eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
   p.tid.store(static_cast<pid_t>(syscall(SYS_gettid)));
   p.sched_fiber.adopt_thread();
-  if (p.status.load() == processor_status::idle) {  // a new processor: wait for whoever made it to wake it
-    while ((p.wake_word.load() & woken_bit) == 0) futex_wait(p.wake_word, p.wake_word.load() & ~woken_bit, never);
+  if (p.status.load() ==
+      processor_status::idle) {  // a new processor: wait for whoever made it to wake it
+    while ((p.wake_word.load() & woken_bit) == 0)
+      futex_wait(p.wake_word, p.wake_word.load() & ~woken_bit, never);
     p.wake_word.fetch_and(~woken_bit);
     p.spinning = true;
   }

@@ -1,10 +1,10 @@
 #include "stack/guard.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/env.hpp"
 #include "stack/stack.hpp"

@@ -1,5 +1,6 @@
 #include "stack/stack.hpp"
 
+#include <sys/mman.h>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
@@ -7,7 +8,6 @@
 #include <mutex>
 #include <new>
 #include <string>
-#include <sys/mman.h>
 #include <system_error>
 #include <utility>
 
@@ -20,7 +20,8 @@ constexpr unsigned least_log2 = 14;  // 16 KiB
 constexpr unsigned most_log2 = 36;   // 64 GiB
 constexpr std::size_t slab_bytes_wanted = std::size_t{64} << 20;
 constexpr std::uint32_t carve_count = 8;
-constexpr std::uint32_t trim_batches = 256;  // bounds one call of trim() to some tens of milliseconds
+constexpr std::uint32_t trim_batches =
+    256;  // bounds one call of trim() to some tens of milliseconds
 
 template <std::size_t... I>
 stack_class& class_table(std::size_t i, std::index_sequence<I...>) noexcept {
@@ -33,10 +34,11 @@ stack_class& class_at(std::size_t i) noexcept {
 }
 
 [[noreturn]] void no_more_stacks(std::size_t size, int error) {
-  throw std::system_error(error, std::generic_category(),
-                          "runnel: cannot map a goroutine stack of " + std::to_string(size) +
-                              " bytes (the limit of mappings is vm.max_map_count; RUNNEL_STACK_GUARD=off goes on "
-                              "without guards)");
+  throw std::system_error(
+      error, std::generic_category(),
+      "runnel: cannot map a goroutine stack of " + std::to_string(size) +
+          " bytes (the limit of mappings is vm.max_map_count; RUNNEL_STACK_GUARD=off goes on "
+          "without guards)");
 }
 
 }  // namespace
@@ -83,7 +85,8 @@ stack_block* stack_class::carve() {
   } else {
     if (slabs_ == nullptr || slabs_->used == slabs_->slots) add_slab();
     slot = slabs_->base + slabs_->used * slot_bytes();
-    if (const int error = install_guard(slot, guard_bytes); error != 0) no_more_stacks(size(), error);
+    if (const int error = install_guard(slot, guard_bytes); error != 0)
+      no_more_stacks(size(), error);
     ++slabs_->used;
   }
   stack_block* b = block_in(slot);

@@ -24,8 +24,10 @@ struct stack_block {
 };
 
 inline constexpr std::size_t guard_bytes = 64 * 1024;
-inline constexpr std::size_t control_block_bytes = 384;  // room for a goroutine at the top of each stack
-inline constexpr std::size_t stagger_step = 64;          // tops differ, so that they do not share cache sets
+inline constexpr std::size_t control_block_bytes =
+    384;  // room for a goroutine at the top of each stack
+inline constexpr std::size_t stagger_step =
+    64;  // tops differ, so that they do not share cache sets
 inline constexpr std::size_t stagger_steps = 32;
 inline constexpr std::size_t default_stack_bytes = 256 * 1024;
 
@@ -81,15 +83,15 @@ class stack_class {
 
   const unsigned size_log2_;
   spinlock mu_;
-  slab* slabs_ = nullptr;                // guarded by mu_; the newest first
-  stack_block* batches_ = nullptr;       // guarded by mu_; hot batches, linked by batch_link
-  std::uint32_t batch_count_ = 0;        // guarded by mu_
-  std::uint32_t batch_low_ = 0;          // guarded by mu_; the fewest since the last trim()
-  stack_list loose_;                     // guarded by mu_; hot blocks outside batches
-  std::uint32_t loose_low_ = 0;          // guarded by mu_; the fewest since the last trim()
-  std::byte** cold_ = nullptr;           // guarded by mu_; slots whose memory was given back
-  std::size_t cold_count_ = 0;           // guarded by mu_
-  std::size_t cold_room_ = 0;            // guarded by mu_
+  slab* slabs_ = nullptr;           // guarded by mu_; the newest first
+  stack_block* batches_ = nullptr;  // guarded by mu_; hot batches, linked by batch_link
+  std::uint32_t batch_count_ = 0;   // guarded by mu_
+  std::uint32_t batch_low_ = 0;     // guarded by mu_; the fewest since the last trim()
+  stack_list loose_;                // guarded by mu_; hot blocks outside batches
+  std::uint32_t loose_low_ = 0;     // guarded by mu_; the fewest since the last trim()
+  std::byte** cold_ = nullptr;      // guarded by mu_; slots whose memory was given back
+  std::size_t cold_count_ = 0;      // guarded by mu_
+  std::size_t cold_room_ = 0;       // guarded by mu_
 };
 
 inline constexpr std::uint32_t stack_batch = 64;

@@ -61,8 +61,8 @@ bool mutex::lock_slow(std::int64_t deadline) {
     lock.lock();
     bool queueing = false;
     while ((s & locked) != 0 && !queueing)
-      queueing = state_.compare_exchange_weak(
-          s, (s | queued | (starved ? starving : 0)) & not_woken);
+      queueing =
+          state_.compare_exchange_weak(s, (s | queued | (starved ? starving : 0)) & not_woken);
     if (!queueing) {
       lock.unlock();
       continue;
@@ -74,8 +74,7 @@ bool mutex::lock_slow(std::int64_t deadline) {
     } else {
       waiters_.push_front(w);
     }
-    const wait_end end =
-        detail::park_in(detail::wait_reason::mutex_lock, lock, w, claim, deadline);
+    const wait_end end = detail::park_in(detail::wait_reason::mutex_lock, lock, w, claim, deadline);
     if (end != wait_end::woken) {
       lock.lock();
       leave_queue(w);
@@ -127,8 +126,7 @@ agent* mutex::hand_over() noexcept {
     agent* const who = w != nullptr ? w->who : nullptr;
     if (w != nullptr) w->ok = give;
     // Unless `give`, the object is not touched after this. release: pairs with the acquire in lock()
-    if (state_.compare_exchange_weak(s, next, std::memory_order_acq_rel,
-                                     std::memory_order_relaxed))
+    if (state_.compare_exchange_weak(s, next, std::memory_order_acq_rel, std::memory_order_relaxed))
       return who;
   }
 }

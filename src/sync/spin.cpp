@@ -24,7 +24,8 @@ bool several_cpus() noexcept {
 bool spinning_pays() noexcept {
   const processor* p = current_processor();
   if (p == nullptr) return several_cpus();
-  return sched.active.load(std::memory_order_relaxed) > 1 && !p->has_queued_work() && several_cpus();
+  return sched.active.load(std::memory_order_relaxed) > 1 && !p->has_queued_work() &&
+         several_cpus();
 }
 
 void spin_briefly() noexcept {

@@ -39,8 +39,8 @@ class wake_list {
 enum class wait_end : std::uint8_t { woken, timed_out, deadlocked };
 
 /// Parks with `lock` held and `w`, which carries no claim yet, in a queue: adds the claim that a deadline needs.
-[[nodiscard]] inline wait_end park_in(wait_reason reason, spinlock& lock, waiter& w, claim_word& claim,
-                                      std::int64_t deadline) noexcept {
+[[nodiscard]] inline wait_end park_in(wait_reason reason, spinlock& lock, waiter& w,
+                                      claim_word& claim, std::int64_t deadline) noexcept {
   if (deadline == never) {
     w.claim = nullptr;
     return park(reason, lock) ? wait_end::woken : wait_end::deadlocked;

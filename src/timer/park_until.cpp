@@ -16,7 +16,8 @@ struct timed_release {
 // Runs when the goroutine is off its stack: armed any sooner, the timer could make it ready while it still runs.
 void arm_and_release(void* p) {
   const timed_release r = *static_cast<timed_release*>(p);
-  arm(*r.node, r.deadline);  // from here on the goroutine may wake, but it needs what release() gives free
+  arm(*r.node,
+      r.deadline);  // from here on the goroutine may wake, but it needs what release() gives free
   r.release(r.arg);
 }
 
@@ -26,7 +27,8 @@ void park_thread_until(claim_word& claim, std::int64_t deadline, wait_reason rea
   thread_agent& self = *this_thread();
   if (park_thread(self, reason, deadline)) return;
   std::uint32_t expected = unclaimed;
-  if (!claim.compare_exchange_strong(expected, claimed_by_timeout)) park_thread(self, reason, never);
+  if (!claim.compare_exchange_strong(expected, claimed_by_timeout))
+    park_thread(self, reason, never);
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ bool park_until(wait_reason reason, void (*release)(void*), void* arg, claim_wor
   return woken;
 }
 
-bool park_until(wait_reason reason, spinlock& held, claim_word& claim, std::int64_t deadline) noexcept {
+bool park_until(wait_reason reason, spinlock& held, claim_word& claim,
+                std::int64_t deadline) noexcept {
   if (deadline == never) return park(reason, held);
   return park_until(reason, unlock, &held, claim, deadline);
 }

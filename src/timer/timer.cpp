@@ -52,7 +52,8 @@ class timer_heap {
         auto* wait = static_cast<wait_node*>(node);
         agent* who = wait->who;
         std::uint32_t expected = unclaimed;
-        if (wait->claim->compare_exchange_strong(expected, claimed_by_timeout)) out.agents[out.agent_count++] = who;
+        if (wait->claim->compare_exchange_strong(expected, claimed_by_timeout))
+          out.agents[out.agent_count++] = who;
       } else {
         out.objects[out.object_count++] = static_cast<timer_object*>(node);
       }
@@ -109,7 +110,8 @@ class timer_heap {
 
   bool publish_earliest() noexcept {
     const std::int64_t earliest = size_ > 0 ? entries_[0].when : never;
-    if (owner_.next_timer.load(std::memory_order_relaxed) == earliest) return false;  // written under mu_ only
+    if (owner_.next_timer.load(std::memory_order_relaxed) == earliest)
+      return false;  // written under mu_ only
     owner_.next_timer.store(earliest);
     return true;
   }

@@ -73,7 +73,8 @@ bool make_throw(goroutine& g) noexcept {
 }  // namespace
 
 deadlock_verdict check_deadlock() noexcept {
-  if (!any_run() || sched.stopping.load() || panicking() || !all_quiet()) return deadlock_verdict::alive;
+  if (!any_run() || sched.stopping.load() || panicking() || !all_quiet())
+    return deadlock_verdict::alive;
   const wishes w = ask_runs();
   if (w.main_is_ending) return deadlock_verdict::alive;
   if (!w.terminate && !w.throw_error) return deadlock_verdict::none;
@@ -85,7 +86,8 @@ deadlock_verdict check_deadlock() noexcept {
   std::size_t n = 0;
   for_each_run([&](active_run& r) {
     goroutine* main = r.main.load();
-    if (r.action == deadlock_action::throw_error && main != nullptr && n < std::size(chosen)) chosen[n++] = main;
+    if (r.action == deadlock_action::throw_error && main != nullptr && n < std::size(chosen))
+      chosen[n++] = main;
   });
   for (std::size_t i = 0; i < n; ++i) make_throw(*chosen[i]);
   return deadlock_verdict::alive;

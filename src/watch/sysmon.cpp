@@ -1,12 +1,12 @@
 #include "watch/sysmon.hpp"
 
-#include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "base/futex.hpp"
@@ -22,11 +22,12 @@ constexpr std::int64_t us = 1'000;
 constexpr std::int64_t ms = 1'000'000;
 
 constexpr std::int64_t tick = 1 * ms;
-constexpr std::int64_t short_tick = 200 * us;       // while processors get stuck one after the other
+constexpr std::int64_t short_tick = 200 * us;  // while processors get stuck one after the other
 constexpr std::int64_t short_tick_lasts = 20 * ms;  // after the last of them
-constexpr std::int64_t kernel_patience = 800 * us;  // how long a thread may be blocked before it is replaced
+constexpr std::int64_t kernel_patience =
+    800 * us;  // how long a thread may be blocked before it is replaced
 constexpr std::int64_t slice = 10 * ms;
-constexpr std::int64_t overdue = 1 * ms;            // a timer that late is fired from here
+constexpr std::int64_t overdue = 1 * ms;  // a timer that late is fired from here
 constexpr std::int64_t quiet_before_sleep = 15 * ms;
 constexpr std::int64_t housekeeping_interval = 1000 * ms;
 constexpr std::int64_t longest_recheck = 60'000 * ms;
@@ -95,7 +96,8 @@ class monitor {
       o.slice_since = now;
       return;
     }
-    if (p.in_blocking.load() && p.blocking_tick.load() == t) return;  // counted by blocking() itself
+    if (p.in_blocking.load() && p.blocking_tick.load() == t)
+      return;  // counted by blocking() itself
     if (now - o.slice_since >= slice) {
       end_slice(p);
       o.slice_since = now;
@@ -142,7 +144,8 @@ class monitor {
     if (n <= 0) return false;
     text[n] = '\0';
     const char* after_name = std::strrchr(text, ')');
-    return after_name != nullptr && after_name[1] == ' ' && (after_name[2] == 'S' || after_name[2] == 'D');
+    return after_name != nullptr && after_name[1] == ' ' &&
+           (after_name[2] == 'S' || after_name[2] == 'D');
   }
 
   // A goroutine that makes runtime calls sees it at the next; one that makes none is replaced a little later.
@@ -164,7 +167,8 @@ class monitor {
     if (earliest_timer() <= now - overdue) {
       const std::uint32_t n = sched.processors.load();
       for (std::uint32_t i = 0; i < n; ++i)
-        if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now) sched.timers->run_due(*p, now);
+        if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
+          sched.timers->run_due(*p, now);
     }
     if (sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
   }
@@ -209,7 +213,7 @@ class monitor {
 
   static inline std::atomic<std::uint32_t> never_changes_{0};
   std::vector<observation> seen_;
-  int computing_ = 0;              // replaced because they compute
+  int computing_ = 0;  // replaced because they compute
   std::int64_t short_until_ = 0;
   std::int64_t quiet_since_ = 0;
   std::int64_t recheck_ = quiet_before_sleep;

@@ -100,9 +100,10 @@ TEST(Hash, PrintsWhatSha256sumDoesInPathOrder) {
   EXPECT_EXIT_CODE(expected, 0);
   for (const char* jobs : {"1", "3", "64"}) {
     for (const char* procs : {"1", "4"}) {
-      child c("/bin/sh", {"-c", "cd \"$2\" && exec \"$1\" hash --jobs \"$3\"", "sh", RUNNEL_TOOL,
-                          d.path(), jobs},
-              {"RUNNEL_MAXPROCS=" + std::string(procs)});
+      child c(
+          "/bin/sh",
+          {"-c", "cd \"$2\" && exec \"$1\" hash --jobs \"$3\"", "sh", RUNNEL_TOOL, d.path(), jobs},
+          {"RUNNEL_MAXPROCS=" + std::string(procs)});
       const child_result r = c.finish(std::chrono::minutes(1));
       EXPECT_EXIT_CODE(r, 0);
       EXPECT_EQ(digests(r.out), expected.out) << jobs << " jobs, " << procs << " processors";
@@ -129,8 +130,7 @@ TEST(Hash, TakesSeveralTreesAndFilesInTheOrderGiven) {
   d.write("b/file", "1");
   d.write("a/file", "2");
   d.write("c", "3");
-  const child_result r =
-      run_tool({"hash", d.path() + "/c", d.path() + "/b/", d.path() + "/a"});
+  const child_result r = run_tool({"hash", d.path() + "/c", d.path() + "/b/", d.path() + "/a"});
   EXPECT_EXIT_CODE(r, 0);
   const std::vector<std::string> lines = lines_of(r.out);
   ASSERT_EQ(lines.size(), 4U) << r.describe();
@@ -208,8 +208,7 @@ TEST(Usage, SaysWhatIsWrongAndWhatWasMeant) {
       {{"hash", "--jbos", "3"}, "runnel hash: unknown option '--jbos'; did you mean '--jobs'?\n"},
       {{"hash", "--job=3"}, "runnel hash: unknown option '--job'; did you mean '--jobs'?\n"},
       {{"hash", "--zzz"}, "runnel hash: unknown option '--zzz'\n"},
-      {{"hash", "--jobs", "0"},
-       "runnel hash: --jobs: '0' is not a whole number from 1 to 10000\n"},
+      {{"hash", "--jobs", "0"}, "runnel hash: --jobs: '0' is not a whole number from 1 to 10000\n"},
       {{"hash", "--jobs", "-1"},
        "runnel hash: --jobs: '-1' is not a whole number from 1 to 10000\n"},
       {{"hash", "--jobs", "many"},

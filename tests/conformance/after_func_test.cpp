@@ -51,7 +51,9 @@ MATRIX_TEST(AfterFunc, CallbacksMayBlockWithoutHoldingUpOthers_TM04) {
 
 MATRIX_TEST(AfterFunc, DroppingTheTimerDoesNotStopIt) {
   runnel::chan<void> ran;
-  { auto t = after_func(5ms, [=] { ran.send(); }); }
+  {
+    auto t = after_func(5ms, [=] { ran.send(); });
+  }
   EXPECT_TRUE(ran.recv_for(10s));
 }
 

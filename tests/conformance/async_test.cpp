@@ -31,20 +31,25 @@ using runnel::future;
 static_assert(std::is_same_v<decltype(async([] { return 1; })), future<int>>);
 static_assert(std::is_same_v<decltype(async([] {})), future<void>>);
 static_assert(std::is_same_v<decltype(async(std::declval<int& (*)()>())), future<int&>>);
-static_assert(!std::is_copy_constructible_v<future<int>> && !std::is_copy_assignable_v<future<int>>);
-static_assert(std::is_nothrow_move_constructible_v<future<int>> && std::is_nothrow_move_assignable_v<future<int>>);
+static_assert(!std::is_copy_constructible_v<future<int>> &&
+              !std::is_copy_assignable_v<future<int>>);
+static_assert(std::is_nothrow_move_constructible_v<future<int>> &&
+              std::is_nothrow_move_assignable_v<future<int>>);
 static_assert(std::is_default_constructible_v<future<int>>);
 
 void results_and_exceptions() {
   EXPECT_EQ(async([] { return 6 * 7; }).get(), 42);
-  EXPECT_EQ(async([](int a, const std::string& s) { return s + std::to_string(a); }, 3, "x").get(), "x3");
+  EXPECT_EQ(async([](int a, const std::string& s) { return s + std::to_string(a); }, 3, "x").get(),
+            "x3");
   EXPECT_EQ(*async([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(4)).get(), 4);
   async([] {}).get();
   int x = 0;
   EXPECT_EQ(&async([&]() -> int& { return x; }).get(), &x);
   auto failing = async([]() -> int { throw std::runtime_error("async"); });
   EXPECT_EQ(message_of<std::runtime_error>([&] { (void)failing.get(); }), "async");
-  EXPECT_EQ(message_of<std::runtime_error>([] { async([] { throw std::runtime_error("void"); }).get(); }), "void");
+  EXPECT_EQ(
+      message_of<std::runtime_error>([] { async([] { throw std::runtime_error("void"); }).get(); }),
+      "void");
 }
 MATRIX_TEST(Async, ResultsAndExceptions) { results_and_exceptions(); }
 MATRIX_TEST_THREAD(AsyncThread, ResultsAndExceptions) { results_and_exceptions(); }
@@ -83,7 +88,9 @@ MATRIX_TEST(Async, WaitingWithALimit) {
 MATRIX_TEST(Async, TheDestructorDoesNotWait) {
   const chan<int> gate;
   const stopwatch watch;
-  { const auto dropped = async([gate] { return gate.recv().value(); }); }
+  {
+    const auto dropped = async([gate] { return gate.recv().value(); });
+  }
   {
     const auto failing = async([gate]() -> int {
       gate.recv();

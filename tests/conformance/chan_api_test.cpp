@@ -47,9 +47,11 @@ concept sends = requires(const C& c, V v) {
   c << std::forward<V>(v);
 };
 template <class C, class V>
-concept sends_somehow = requires(const C& c, V v) { c.send(std::forward<V>(v)); } ||
-                        requires(const C& c, V v) { c.try_send(std::forward<V>(v)); } ||
-                        requires(const C& c, V v) { c << std::forward<V>(v); };
+concept sends_somehow = requires(const C& c, V v) {
+  c.send(std::forward<V>(v));
+}
+|| requires(const C& c, V v) { c.try_send(std::forward<V>(v)); }
+|| requires(const C& c, V v) { c << std::forward<V>(v); };
 template <class C, class T>
 concept receives = requires(const C& c, T& out) {
   { c.recv() } -> std::same_as<std::optional<T>>;
@@ -61,10 +63,16 @@ concept receives = requires(const C& c, T& out) {
   c.end();
 };
 template <class C>
-concept receives_somehow = requires(const C& c) { c.recv(); } || requires(const C& c) { c.try_recv(); } ||
-                           requires(const C& c, int& out) { c >> out; } || requires(const C& c) { c.begin(); };
+concept receives_somehow = requires(const C& c) {
+  c.recv();
+}
+|| requires(const C& c) { c.try_recv(); }
+|| requires(const C& c, int& out) { c >> out; }
+|| requires(const C& c) { c.begin(); };
 template <class C>
-concept closes = requires(const C& c) { c.close(); };
+concept closes = requires(const C& c) {
+  c.close();
+};
 
 // CH-08, CH-09
 static_assert(sends<chan<int>, int> && sends<chan<int>, const int&> && sends<send_chan<int>, int>);
@@ -79,11 +87,18 @@ static_assert(sends<chan<boxed>, boxed> && receives<chan<boxed>, boxed>);
 static_assert(!sends_somehow<chan<boxed>, const boxed&> && !sends_somehow<chan<boxed>, boxed&>);
 
 template <class C>
-concept has_void_send = requires(const C& c) { c.send(); };
+concept has_void_send = requires(const C& c) {
+  c.send();
+};
 template <class R>
-concept has_value_access = requires(R r) { *r; } || requires(R r) { r.value(); };
+concept has_value_access = requires(R r) {
+  *r;
+}
+|| requires(R r) { r.value(); };
 template <class C>
-concept ordered = requires(C a) { a < a; };
+concept ordered = requires(C a) {
+  a < a;
+};
 
 static_assert(!sends_somehow<chan<void>, int>);
 static_assert(requires(const chan<void>& c) {
@@ -95,18 +110,23 @@ static_assert(requires(const chan<void>& c) {
   { c.recv_for(1ms) } -> std::same_as<try_result<void>>;
   { c.recv_until(runnel::clock::now()) } -> std::same_as<try_result<void>>;
 });
-static_assert(has_void_send<chan<void>> && has_void_send<send_chan<void>> && !has_void_send<recv_chan<void>>);
+static_assert(has_void_send<chan<void>> && has_void_send<send_chan<void>> &&
+              !has_void_send<recv_chan<void>>);
 static_assert(!has_void_send<chan<int>> && !receives_somehow<send_chan<void>>);
 static_assert(!has_value_access<try_result<void>> && has_value_access<try_result<int>>);
 
 // A bool conversion is explicit; channels do not order.
 static_assert(!std::convertible_to<chan<int>, bool> && std::constructible_from<bool, chan<int>>);
-static_assert(!std::convertible_to<try_result<int>, bool> && std::constructible_from<bool, try_result<int>>);
+static_assert(!std::convertible_to<try_result<int>, bool> &&
+              std::constructible_from<bool, try_result<int>>);
 static_assert(!ordered<chan<int>>);
 static_assert(!std::equality_comparable_with<chan<int>, chan<long>>);
-static_assert(!std::constructible_from<chan<int>, double> && !std::constructible_from<chan<int>, const char*>);
-static_assert(std::is_nothrow_move_constructible_v<chan<int>> && std::is_nothrow_copy_constructible_v<recv_chan<int>>);
-static_assert(std::semiregular<chan<int>> && std::semiregular<send_chan<int>> && std::semiregular<recv_chan<int>>);
+static_assert(!std::constructible_from<chan<int>, double> &&
+              !std::constructible_from<chan<int>, const char*>);
+static_assert(std::is_nothrow_move_constructible_v<chan<int>> &&
+              std::is_nothrow_copy_constructible_v<recv_chan<int>>);
+static_assert(std::semiregular<chan<int>> && std::semiregular<send_chan<int>> &&
+              std::semiregular<recv_chan<int>>);
 static_assert(std::derived_from<closed_channel, std::logic_error>);
 
 // -- handles ---------------------------------------------------------------------------------------------------------
@@ -161,7 +181,9 @@ MATRIX_TEST(ChanApi, Operators) {
 
 MATRIX_TEST(ChanApi, WhileReceivingIntoAVariable) {
   const chan<std::string> ch(3);
-  ch << "a" << "b" << "c";
+  ch << "a"
+     << "b"
+     << "c";
   ch.close();
   std::string all;
   for (std::string s; ch >> s;) all += s;
@@ -268,7 +290,9 @@ MATRIX_TEST(ChanApi, RecvManyTakesFromParkedSendersToo) {
   wait_group senders;
   for (int i = 0; i < 5; ++i) {
     senders.go([&, i] { ch.send(i); });
-    ASSERT_TRUE(eventually([&] { return i == 0 ? ch.len() == 1 : count_in_state("chan send") >= static_cast<std::size_t>(i); }));
+    ASSERT_TRUE(eventually([&] {
+      return i == 0 ? ch.len() == 1 : count_in_state("chan send") >= static_cast<std::size_t>(i);
+    }));
   }
   std::vector<int> got;
   EXPECT_EQ(ch.recv_many(std::back_inserter(got), 10), 5U);

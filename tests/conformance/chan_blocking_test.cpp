@@ -79,7 +79,8 @@ MATRIX_TEST(ChanBlocking, ASendOnAFullChannelWaitsForAReceive_CB03) {
     EXPECT_EQ(ch.recv(), 0);
     sender.wait();
     EXPECT_TRUE(sent);
-    for (int i = 1; i <= cap; ++i) EXPECT_EQ(ch.recv(), i);  // CB-20: the parked value took the tail
+    for (int i = 1; i <= cap; ++i)
+      EXPECT_EQ(ch.recv(), i);  // CB-20: the parked value took the tail
   }
 }
 
@@ -139,7 +140,8 @@ MATRIX_TEST(ChanBlocking, AParkedPartnerMakesATrySucceed_CB06) {
     a_parked_partner_makes_a_try_succeed<std::int32_t>(cap, 123);
     a_parked_partner_makes_a_try_succeed<std::int64_t>(cap, 1LL << 40);
     a_parked_partner_makes_a_try_succeed<char>(cap, 'x');
-    a_parked_partner_makes_a_try_succeed<std::string>(cap, "a text that is too long for the small buffer");
+    a_parked_partner_makes_a_try_succeed<std::string>(
+        cap, "a text that is too long for the small buffer");
   }
 }
 
@@ -221,7 +223,10 @@ void producers_and_consumers(int cap, bool threads) {
   for (int i = 0; i < 4; ++i) {
     if (threads && i % 2 == 0) {
       producers.add(1);
-      plain.emplace_back([&] { produce(); producers.done(); });
+      plain.emplace_back([&] {
+        produce();
+        producers.done();
+      });
       plain.emplace_back(consume);
     } else {
       producers.go(produce);
@@ -296,7 +301,8 @@ MATRIX_TEST(ChanBlocking, LeavingAWaitQueueTakesNoLongerTheMoreWait_CB15) {
   double best = 1e9;  // the quotient of a quadratic algorithm would be 16
   for (int attempt = 0; attempt < 5 && best > 10; ++attempt) {
     const auto small = time_for(n);
-    best = std::min(best, static_cast<double>(time_for(4 * n).count()) / static_cast<double>(small.count()));
+    best = std::min(
+        best, static_cast<double>(time_for(4 * n).count()) / static_cast<double>(small.count()));
   }
   EXPECT_LE(best, 10);
 }
@@ -361,7 +367,9 @@ const int received_before_main = [] {
   return before_main.recv().value_or(-1);
 }();
 
-TEST(ChanBlocking, ARendezvousWorksInStaticInitialisers_CB18) { EXPECT_EQ(received_before_main, 42); }
+TEST(ChanBlocking, ARendezvousWorksInStaticInitialisers_CB18) {
+  EXPECT_EQ(received_before_main, 42);
+}
 
 MATRIX_TEST(ChanBlocking, ABlockedSendOfALocalArrivesWhole_CB19) {
   const chan<std::array<int, 100>> ch;

@@ -68,7 +68,8 @@ const receive_form receive_forms[] = {
     },
     [](const chan<int>& c) {
       std::optional<int> out = -1;
-      EXPECT_EQ(select(on_recv(never_ready), on_recv(c, out), on_send(never_ready, 1), otherwise()), 1U);
+      EXPECT_EQ(select(on_recv(never_ready), on_recv(c, out), on_send(never_ready, 1), otherwise()),
+                1U);
       return out;
     },
 };
@@ -118,7 +119,9 @@ MATRIX_TEST(ChanClose, EverySendOnAClosedChannelThrows_CL04_CL05) {
         [&] { (void)ch.send_for(1, 0s); },
         [&] { (void)ch.send_until(1, std::chrono::steady_clock::now() + 1h); },
         [&] { ch << 1; },
-        [&] { ch.send_all(std::vector<int>{1, 2}); },
+        [&] {
+          ch.send_all(std::vector<int>{1, 2});
+        },
         [&] { select(on_send(ch, 1)); },
         [&] { select(on_send(ch, 1), otherwise()); },
         [&] { select(on_send(ch, 1), on_recv(never_ready), on_send(never_ready, 2)); },
@@ -138,15 +141,18 @@ MATRIX_TEST(ChanClose, EverySendOnAClosedChannelThrows_CL04_CL05) {
 
 TEST(ChanClose, ClosingNilThrows_CL06) {
   EXPECT_EQ(message_of<closed_channel>([] { chan<int>(nullptr).close(); }), "close of nil channel");
-  EXPECT_EQ(message_of<closed_channel>([] { runnel::send_chan<int>().close(); }), "close of nil channel");
-  EXPECT_EQ(message_of<closed_channel>([] { chan<void>(nullptr).close(); }), "close of nil channel");
+  EXPECT_EQ(message_of<closed_channel>([] { runnel::send_chan<int>().close(); }),
+            "close of nil channel");
+  EXPECT_EQ(message_of<closed_channel>([] { chan<void>(nullptr).close(); }),
+            "close of nil channel");
 }
 
 TEST(ChanClose, ClosingTwiceThrows_CL07) {
   const chan<int> ch(1);
   ch.close();
   EXPECT_EQ(message_of<closed_channel>([&] { ch.close(); }), "close of closed channel");
-  EXPECT_EQ(message_of<closed_channel>([&] { runnel::send_chan<int>(ch).close(); }), "close of closed channel");
+  EXPECT_EQ(message_of<closed_channel>([&] { runnel::send_chan<int>(ch).close(); }),
+            "close of closed channel");
 }
 
 MATRIX_TEST(ChanClose, ParkedReceiversWake_CL08) {
@@ -175,12 +181,15 @@ MATRIX_TEST(ChanClose, ParkedSelectsWakeHoweverOftenTheyNameTheChannel_CL09) {
   wait_group all;
   for (int i = 0; i < 2; ++i) {
     all.go([&] {
-      const std::size_t chosen = select(on_recv(never_ready), on_recv(ch), on_send(never_ready, 1), on_recv(ch));
+      const std::size_t chosen =
+          select(on_recv(never_ready), on_recv(ch), on_send(never_ready, 1), on_recv(ch));
       EXPECT_TRUE(chosen == 1 || chosen == 3);
     });
     all.go([&] {
       std::optional<int> out = 1;
-      EXPECT_EQ(select(on_recv(never_ready), on_recv(ch, out), on_recv(never_ready), on_send(never_ready, 1)), 1U);
+      EXPECT_EQ(select(on_recv(never_ready), on_recv(ch, out), on_recv(never_ready),
+                       on_send(never_ready, 1)),
+                1U);
       EXPECT_EQ(out, std::nullopt);
     });
   }

@@ -56,8 +56,11 @@ TEST(ChanConstruct, ANegativeCapacityIsRefused_CH03) {
   volatile int minus = -1;
   EXPECT_EQ(message_of<std::length_error>([&] { chan<int>{static_cast<int>(minus)}; }), text);
   EXPECT_EQ(message_of<std::length_error>([&] { chan<int>{static_cast<long long>(minus)}; }), text);
-  EXPECT_EQ(message_of<std::length_error>([&] { chan<char>{static_cast<signed char>(minus)}; }), text);
-  EXPECT_EQ(message_of<std::length_error>([] { chan<int>{std::numeric_limits<std::int64_t>::min()}; }), text);
+  EXPECT_EQ(message_of<std::length_error>([&] { chan<char>{static_cast<signed char>(minus)}; }),
+            text);
+  EXPECT_EQ(
+      message_of<std::length_error>([] { chan<int>{std::numeric_limits<std::int64_t>::min()}; }),
+      text);
   EXPECT_EQ(message_of<std::length_error>([&] { chan<void>{static_cast<int>(minus)}; }), text);
 }
 
@@ -68,9 +71,11 @@ struct almost_64k {
 TEST(ChanConstruct, AnImpossibleCapacityIsRefusedBeforeAllocation_CH04) {
   const auto text = "makechan: size out of range";
   EXPECT_EQ(message_of<std::length_error>([] { chan<std::int64_t>{std::int64_t{1} << 59}; }), text);
-  EXPECT_EQ(message_of<std::length_error>([] { chan<std::int64_t>{std::numeric_limits<std::int64_t>::max()}; }),
+  EXPECT_EQ(message_of<std::length_error>(
+                [] { chan<std::int64_t>{std::numeric_limits<std::int64_t>::max()}; }),
             text);
-  EXPECT_EQ(message_of<std::length_error>([] { chan<std::int64_t>{std::numeric_limits<std::uint64_t>::max()}; }),
+  EXPECT_EQ(message_of<std::length_error>(
+                [] { chan<std::int64_t>{std::numeric_limits<std::uint64_t>::max()}; }),
             text);
   EXPECT_EQ(message_of<std::length_error>([] { chan<almost_64k>{std::int64_t{1} << 46}; }), text);
 }
@@ -158,7 +163,8 @@ static_assert(!std::constructible_from<recv_chan<int>, send_chan<int>>);
 static_assert(!std::assignable_from<chan<int>&, recv_chan<int>>);
 static_assert(!std::assignable_from<recv_chan<int>&, send_chan<int>>);
 static_assert(!std::constructible_from<recv_chan<long>, chan<int>>);
-static_assert(std::convertible_to<chan<void>, recv_chan<void>> && std::convertible_to<chan<void>, send_chan<void>>);
+static_assert(std::convertible_to<chan<void>, recv_chan<void>> &&
+              std::convertible_to<chan<void>, send_chan<void>>);
 
 TEST(ChanConstruct, HalvesAreEqualToTheirChannel_CH10) {
   const chan<int> a;
@@ -250,7 +256,8 @@ TEST(ChanConstruct, TheIntegerZeroIsACapacityAndNoNullPointer) {
   EXPECT_EQ(zero.cap(), 0U);
   static_assert(!std::convertible_to<int, chan<int>>);
   static_assert(std::convertible_to<std::nullptr_t, chan<int>>);
-  for (const chan<int>& c : {chan<int>(std::int8_t{3}), chan<int>(3U), chan<int>(3L), chan<int>(std::uint64_t{3})})
+  for (const chan<int>& c :
+       {chan<int>(std::int8_t{3}), chan<int>(3U), chan<int>(3L), chan<int>(std::uint64_t{3})})
     EXPECT_EQ(c.cap(), 3U);
 }
 

@@ -94,8 +94,12 @@ struct rational {
     num /= g;
     den /= g;
   }
-  friend rational operator+(rational a, rational b) { return {a.num * b.den + b.num * a.den, a.den * b.den}; }
-  friend rational operator-(rational a, rational b) { return {a.num * b.den - b.num * a.den, a.den * b.den}; }
+  friend rational operator+(rational a, rational b) {
+    return {a.num * b.den + b.num * a.den, a.den * b.den};
+  }
+  friend rational operator-(rational a, rational b) {
+    return {a.num * b.den - b.num * a.den, a.den * b.den};
+  }
   friend rational operator*(rational a, rational b) { return {a.num * b.num, a.den * b.den}; }
   friend bool operator==(const rational&, const rational&) = default;
 };
@@ -110,7 +114,8 @@ class series {
   void stop() const { request_.close(); }
 
   /// `next` is called for each coefficient; `finish` when nobody wants more.
-  static series make(std::function<rational()> next, std::function<void()> finish = [] {}) {
+  static series make(
+      std::function<rational()> next, std::function<void()> finish = [] {}) {
     series s;
     runnel::go([s, next = std::move(next), finish = std::move(finish)] {
       while (s.request_.recv()) s.data_.send(next());
@@ -129,24 +134,29 @@ series constant(rational c) {
 }
 
 series add(series a, series b) {
-  return series::make([a, b] { return a.get() + b.get(); }, [a, b] {
-    a.stop();
-    b.stop();
-  });
+  return series::make([a, b] { return a.get() + b.get(); },
+                      [a, b] {
+                        a.stop();
+                        b.stop();
+                      });
 }
 
 series derivative(series a) {
-  return series::make([a, n = std::int64_t{0}, first = true]() mutable {
-    if (std::exchange(first, false)) a.get();
-    return a.get() * rational(++n);
-  }, [a] { a.stop(); });
+  return series::make(
+      [a, n = std::int64_t{0}, first = true]() mutable {
+        if (std::exchange(first, false)) a.get();
+        return a.get() * rational(++n);
+      },
+      [a] { a.stop(); });
 }
 
 series integral(series a, rational c) {
-  return series::make([a, c, n = std::int64_t{0}]() mutable {
-    const std::int64_t k = n++;
-    return k == 0 ? c : a.get() * rational(1, k);
-  }, [a] { a.stop(); });
+  return series::make(
+      [a, c, n = std::int64_t{0}]() mutable {
+        const std::int64_t k = n++;
+        return k == 0 ? c : a.get() * rational(1, k);
+      },
+      [a] { a.stop(); });
 }
 
 /// One series for two readers that need not keep step: each reader's queue holds what only the other has seen.
@@ -156,16 +166,18 @@ std::pair<series, series> split(series a) {
   };
   const chan<void> turn(1);  // a lock: asking the source takes two steps
   const auto side = [a, turn](reader mine, reader other, chan<void> ended) {
-    return series::make([=] {
-      turn.send();
-      auto have = mine.ahead.try_recv();
-      rational value = have ? *have : a.get();
-      if (!have) other.ahead.send(value);
-      turn.recv();
-      return value;
-    }, [=] {
-      if (!ended.try_send()) a.stop();  // the second to end
-    });
+    return series::make(
+        [=] {
+          turn.send();
+          auto have = mine.ahead.try_recv();
+          rational value = have ? *have : a.get();
+          if (!have) other.ahead.send(value);
+          turn.recv();
+          return value;
+        },
+        [=] {
+          if (!ended.try_send()) a.stop();  // the second to end
+        });
   };
   const reader x;
   const reader y;
@@ -174,40 +186,46 @@ std::pair<series, series> split(series a) {
 }
 
 series multiply(series a, series b) {
-  return series::make([a, b, as = std::vector<rational>(), bs = std::vector<rational>()]() mutable {
-    as.push_back(a.get());
-    bs.push_back(b.get());
-    rational sum;
-    for (std::size_t i = 0; i < as.size(); ++i) sum = sum + as[i] * bs[as.size() - 1 - i];
-    return sum;
-  }, [a, b] {
-    a.stop();
-    b.stop();
-  });
+  return series::make(
+      [a, b, as = std::vector<rational>(), bs = std::vector<rational>()]() mutable {
+        as.push_back(a.get());
+        bs.push_back(b.get());
+        rational sum;
+        for (std::size_t i = 0; i < as.size(); ++i) sum = sum + as[i] * bs[as.size() - 1 - i];
+        return sum;
+      },
+      [a, b] {
+        a.stop();
+        b.stop();
+      });
 }
 
 /// 1/a for a with constant term 1.
 series reciprocal(series a) {
-  return series::make([a, as = std::vector<rational>(), rs = std::vector<rational>()]() mutable {
-    as.push_back(a.get());
-    rational r = rs.empty() ? rational(1) : rational(0);
-    for (std::size_t i = 1; i < as.size(); ++i) r = r - as[i] * rs[as.size() - 1 - i];
-    rs.push_back(r);
-    return r;
-  }, [a] { a.stop(); });
+  return series::make(
+      [a, as = std::vector<rational>(), rs = std::vector<rational>()]() mutable {
+        as.push_back(a.get());
+        rational r = rs.empty() ? rational(1) : rational(0);
+        for (std::size_t i = 1; i < as.size(); ++i) r = r - as[i] * rs[as.size() - 1 - i];
+        rs.push_back(r);
+        return r;
+      },
+      [a] { a.stop(); });
 }
 
 /// exp(a) for a without constant term: x' = x a', so x is the integral of x a' from 1 on.
 series exponential(series a) {
   const series d = derivative(a);
-  return series::make([d, ds = std::vector<rational>(), xs = std::vector<rational>()]() mutable {
-    const auto n = static_cast<std::int64_t>(xs.size());
-    if (n == 0) return xs.emplace_back(1);
-    ds.push_back(d.get());
-    rational sum;
-    for (std::size_t i = 0; i < xs.size(); ++i) sum = sum + xs[i] * ds[xs.size() - 1 - i];
-    return xs.emplace_back(sum * rational(1, n));
-  }, [d] { d.stop(); });
+  return series::make(
+      [d, ds = std::vector<rational>(), xs = std::vector<rational>()]() mutable {
+        const auto n = static_cast<std::int64_t>(xs.size());
+        if (n == 0) return xs.emplace_back(1);
+        ds.push_back(d.get());
+        rational sum;
+        for (std::size_t i = 0; i < xs.size(); ++i) sum = sum + xs[i] * ds[xs.size() - 1 - i];
+        return xs.emplace_back(sum * rational(1, n));
+      },
+      [d] { d.stop(); });
 }
 
 void expect_coefficients(series s, const std::vector<rational>& expected) {
@@ -234,7 +252,8 @@ MATRIX_TEST(ChanNetwork, PowerSeries_CB13) {
 }
 
 MATRIX_TEST(ChanNetwork, TheExponentialOfASeries_CB13) {
-  const series x = integral(constant(1), 0);  // x + x^2/2 + x^3/3 + ... = -log(1 - x), whose exponential is 1/(1 - x)
+  const series x = integral(
+      constant(1), 0);  // x + x^2/2 + x^3/3 + ... = -log(1 - x), whose exponential is 1/(1 - x)
   const series e = exponential(x);
   expect_coefficients(e, {1, 1, 1, 1, 1, 1, 1});
   e.stop();

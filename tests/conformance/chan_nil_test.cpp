@@ -104,13 +104,16 @@ MATRIX_TEST(ChanNil, IsNeverChosenOverOtherwise_NC03) {
 TEST(ChanNil, ASelectOfNilChannelsBlocksForEver_NC04) {
   runnel::run([] {
     expect_blocks_for_ever("select", [] { select(on_recv(chan<int>(nullptr))); });
-    expect_blocks_for_ever("select", [] { select(on_recv(chan<int>(nullptr)), on_send(chan<int>(nullptr), 1)); });
+    expect_blocks_for_ever(
+        "select", [] { select(on_recv(chan<int>(nullptr)), on_send(chan<int>(nullptr), 1)); });
   });
 }
 
 MATRIX_TEST(ChanNil, ASelectOfNilChannelsTimesOut_NC04) {
   const stopwatch watch;
-  EXPECT_EQ(select(on_recv(chan<int>(nullptr)), on_send(chan<int>(nullptr), 1), runnel::on_timeout(5ms)), 2U);
+  EXPECT_EQ(
+      select(on_recv(chan<int>(nullptr)), on_send(chan<int>(nullptr), 1), runnel::on_timeout(5ms)),
+      2U);
   EXPECT_GE(watch.elapsed(), 5ms);
 }
 

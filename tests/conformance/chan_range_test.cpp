@@ -28,7 +28,8 @@ using runnel::recv_chan;
 using runnel::send_chan;
 using runnel::wait_group;
 
-static_assert(std::ranges::input_range<const chan<int>> && std::ranges::input_range<recv_chan<int>>);
+static_assert(std::ranges::input_range<const chan<int>> &&
+              std::ranges::input_range<recv_chan<int>>);
 static_assert(std::ranges::input_range<chan<std::unique_ptr<int>>>);
 static_assert(std::ranges::input_range<chan<void>>);
 static_assert(!std::ranges::forward_range<chan<int>>);

@@ -119,7 +119,8 @@ MATRIX_TEST(ChanTimed, ATimeoutThatMeetsAPartnerLosesNothing) {
   wait_group all;
   const int rounds = scaled(200);
   all.go([&] {
-    for (int i = 0; i < rounds; ++i) sent += ch.send_for(1, std::chrono::microseconds(i % 50)) ? 1 : 0;
+    for (int i = 0; i < rounds; ++i)
+      sent += ch.send_for(1, std::chrono::microseconds(i % 50)) ? 1 : 0;
     stop.close();
   });
   all.go([&] {

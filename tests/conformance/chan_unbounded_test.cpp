@@ -87,7 +87,8 @@ MATRIX_TEST(ChanUnbounded, NothingIsLostBetweenManyUsers) {
   EXPECT_EQ(sums[0] + sums[1] + sums[2], 4LL * each * (each + 1) / 2);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their allocators do not count for mallinfo
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // their allocators do not count for mallinfo
 MATRIX_TEST(ChanUnbounded, MemoryIsGivenBackAsItDrains) {
   const auto in_use = [] {
     const auto m = ::mallinfo2();

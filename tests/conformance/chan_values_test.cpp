@@ -141,7 +141,8 @@ MATRIX_TEST(ChanValues, SendAllLeavesWhatDidNotGoUnmoved) {
   wait_group sender;
   sender.go([&] {
     try {
-      ch.send_all(std::ranges::subrange(std::make_move_iterator(values.begin()), std::make_move_iterator(values.end())));
+      ch.send_all(std::ranges::subrange(std::make_move_iterator(values.begin()),
+                                        std::make_move_iterator(values.end())));
     } catch (const closed_channel& e) {
       sent = e.sent();
     }
@@ -249,8 +250,8 @@ struct throwing_output {
   throwing_output& operator++() { return *this; }
   throwing_output operator++(int) { return *this; }
   template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, throwing_output>)
-  throwing_output& operator=(T&& v) {
+  requires(!std::same_as<std::remove_cvref_t<T>, throwing_output>) throwing_output& operator=(
+      T&& v) {
     if (--*left < 0) throw std::runtime_error("full");
     (*sink)(std::forward<T>(v));
     return *this;
@@ -265,14 +266,16 @@ MATRIX_TEST(ChanValues, AThrowingIteratorLosesNoValueTwice) {
     std::vector<int> got;
     const auto keep = [&](const tracked& v) { got.push_back(v.value()); };
     int left = 3;
-    EXPECT_EQ(message_of<std::runtime_error>(
-                  [&] { ch.recv_many(throwing_output<decltype(keep)>{&keep, &left}, 10); }),
+    EXPECT_EQ(message_of<std::runtime_error>([&] {
+                ch.recv_many(throwing_output<decltype(keep)>{&keep, &left}, 10);
+              }),
               "full");
     EXPECT_EQ(got, (std::vector<int>{0, 1, 2}));
     EXPECT_EQ(t.alive(), static_cast<int>(ch.len()));
     int next = static_cast<int>(10 - ch.len());
     ch.close();
-    for (const auto& v : ch | std::views::transform([](tracked& x) { return x.value(); })) EXPECT_EQ(v, next++);
+    for (const auto& v : ch | std::views::transform([](tracked& x) { return x.value(); }))
+      EXPECT_EQ(v, next++);
     EXPECT_EQ(next, 10);
   }
   expect_clean(t);

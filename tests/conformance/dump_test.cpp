@@ -41,7 +41,8 @@ void expect_state(wait_group& all, const std::string& name, const std::string& s
     body();
     all.done();
   });
-  EXPECT_TRUE(until_blocked_named(name, state)) << name << " is in " << named(name).value_or(goroutine_info{}).state;
+  EXPECT_TRUE(until_blocked_named(name, state))
+      << name << " is in " << named(name).value_or(goroutine_info{}).state;
 }
 
 MATRIX_TEST(Dump, StatesUseGosWords_DL15) {
@@ -61,7 +62,8 @@ MATRIX_TEST(Dump, StatesUseGosWords_DL15) {
   wait_group all;  // they use what is local here
 
   expect_state(all, "receiver", "chan receive", [&] { (void)ch.recv(); });
-  expect_state(all, "selecting", "select", [&] { runnel::select(runnel::on_recv(timed), runnel::on_send(timed)); });
+  expect_state(all, "selecting", "select",
+               [&] { runnel::select(runnel::on_recv(timed), runnel::on_send(timed)); });
   expect_state(all, "locking", "sync.Mutex.Lock", [&] { const std::lock_guard hold(m); });
   expect_state(all, "reading", "sync.RWMutex.RLock", [&] { const std::shared_lock hold(rw); });
   expect_state(all, "writing", "sync.RWMutex.Lock", [&] { const std::lock_guard hold(rw); });

@@ -31,7 +31,9 @@ using runnel::wait_group;
 namespace this_goroutine = runnel::this_goroutine;
 
 template <class... A>
-concept can_go = requires(A&&... a) { runnel::go(std::forward<A>(a)...); };
+concept can_go = requires(A&&... a) {
+  runnel::go(std::forward<A>(a)...);
+};
 static_assert(can_go<void (*)(int), int> && can_go<void (*)(std::string), const char*>);
 static_assert(!can_go<void (*)(int)> && !can_go<void (*)(int), std::string> && !can_go<int>);
 static_assert(!can_go<void (*)(int&), int>);  // as std::thread: the copy is passed as an rvalue
@@ -67,7 +69,8 @@ MATRIX_TEST(Goroutine, ArgumentsAreDecayCopied) {
 
 MATRIX_TEST(Goroutine, MoveOnlyArgumentsAndCallables) {
   const chan<int> out(2);
-  runnel::go([out](std::unique_ptr<int> p, const std::string& s) { out.send(*p + static_cast<int>(s.size())); },
+  runnel::go([out](std::unique_ptr<int> p,
+                   const std::string& s) { out.send(*p + static_cast<int>(s.size())); },
              std::make_unique<int>(5), "abc");
   EXPECT_EQ(out.recv(), 8);
   runnel::go([out, p = std::make_unique<int>(6)]() mutable {
@@ -100,10 +103,23 @@ MATRIX_TEST(Goroutine, ClosuresAreMovedAndDestroyedOnce) {
     tracked lvalue(t, 1);
     wait_group all;
     all.add(3);
-    runnel::go([&all](const tracked& v) { EXPECT_EQ(v.value(), 1); all.done(); }, lvalue);
+    runnel::go(
+        [&all](const tracked& v) {
+          EXPECT_EQ(v.value(), 1);
+          all.done();
+        },
+        lvalue);
     EXPECT_EQ(t.copied, 1);
-    runnel::go([&all](tracked v) { EXPECT_EQ(v.value(), 2); all.done(); }, tracked(t, 2));
-    runnel::go([&all, v = tracked(t, 3)] { EXPECT_EQ(v.value(), 3); all.done(); });
+    runnel::go(
+        [&all](tracked v) {
+          EXPECT_EQ(v.value(), 2);
+          all.done();
+        },
+        tracked(t, 2));
+    runnel::go([&all, v = tracked(t, 3)] {
+      EXPECT_EQ(v.value(), 3);
+      all.done();
+    });
     EXPECT_EQ(t.copied, 1);
     all.wait();
   }
@@ -192,7 +208,9 @@ MATRIX_TEST(Goroutine, Names) {
     names.send(this_goroutine::name());
   });
   EXPECT_EQ(names.recv(), "late");
-  runnel::go({.name = "with arguments"}, [names](int n) { names.send(this_goroutine::name() + std::to_string(n)); }, 3);
+  runnel::go(
+      {.name = "with arguments"},
+      [names](int n) { names.send(this_goroutine::name() + std::to_string(n)); }, 3);
   EXPECT_EQ(names.recv(), "with arguments3");
 }
 

@@ -82,7 +82,8 @@ MATRIX_TEST(MemoryModel, WhatAPointerPointsToArrives_MM01_MM11) {
   const chan<std::unique_ptr<std::array<int, 4>>> ch(1);
   side_by_side(
       [&] {
-        for (int i = 0; i < rounds; ++i) ch.send(std::make_unique<std::array<int, 4>>(std::array{i, i, i, i}));
+        for (int i = 0; i < rounds; ++i)
+          ch.send(std::make_unique<std::array<int, 4>>(std::array{i, i, i, i}));
       },
       [&] {
         for (int i = 0; i < rounds; ++i) {

@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 child_result compile(const std::string& program, bool must_fail) {
   const fs::path here = fs::path(__FILE__).parent_path();
   const char* compiler = std::getenv("CXX");
-  std::vector<std::string> arguments{compiler != nullptr ? compiler : "c++", "-std=c++20", "-fsyntax-only",
-                                     "-I" + (here / "../../include").string()};
+  std::vector<std::string> arguments{compiler != nullptr ? compiler : "c++", "-std=c++20",
+                                     "-fsyntax-only", "-I" + (here / "../../include").string()};
   if (must_fail) arguments.emplace_back("-DMUST_FAIL");
   arguments.push_back((here / "must_not_compile" / (program + ".cpp")).string());
   child c("/usr/bin/env", arguments);
@@ -37,7 +37,9 @@ void expect_refused(const std::string& program, const std::string& words) {
   EXPECT_ERR_HAS(bad, words);
 }
 
-TEST(MustNotCompile, AnElementWhoseMoveMayThrow) { expect_refused("throwing_move", "nothrow move"); }
+TEST(MustNotCompile, AnElementWhoseMoveMayThrow) {
+  expect_refused("throwing_move", "nothrow move");
+}
 TEST(MustNotCompile, TwoOtherwise) { expect_refused("two_otherwise", "otherwise"); }
 TEST(MustNotCompile, AHalfWhereAChannelIsWanted) { expect_refused("widened_channel", "recv_chan"); }
 

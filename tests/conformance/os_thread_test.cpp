@@ -137,7 +137,8 @@ MATRIX_TEST(OsThread, WhileLockedNobodyElseRunsOnTheThread_SC17) {
 }
 
 thread_local int tainted = 0;
-[[gnu::noinline]] int is_tainted() {  // never inlined: the address of a thread-local must not be kept across calls
+[[gnu::noinline]] int
+is_tainted() {  // never inlined: the address of a thread-local must not be kept across calls
   asm volatile("");
   return tainted;
 }
@@ -300,7 +301,8 @@ MATRIX_TEST(Stack, StacksAreUsedAgain_SC22) {
   batch();
   const std::size_t before = resident_bytes();
   for (int i = 0; i < scaled(256); ++i) batch();
-  EXPECT_LT(resident_bytes(), before + 64 * (std::size_t{1} << 20));  // all 8192 together would touch 1 GiB
+  EXPECT_LT(resident_bytes(),
+            before + 64 * (std::size_t{1} << 20));  // all 8192 together would touch 1 GiB
 }
 
 // -- defaults (SC-15): seen by a child, because the first use of the runtime decides ---------------------------------
@@ -321,7 +323,8 @@ TEST(Defaults, DISABLED_PrintMaxProcs) {
 }
 
 std::string default_procs(std::vector<std::string> environment) {
-  child c("/proc/self/exe", {"--gtest_also_run_disabled_tests", "--gtest_filter=Defaults.DISABLED_PrintMaxProcs"},
+  child c("/proc/self/exe",
+          {"--gtest_also_run_disabled_tests", "--gtest_filter=Defaults.DISABLED_PrintMaxProcs"},
           environment);
   const auto result = c.finish();
   const auto at = result.out.find("max_procs=");

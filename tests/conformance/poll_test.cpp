@@ -69,7 +69,8 @@ MATRIX_TEST(Poll, IsLevelTriggered) {
   p.put('y');
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(wait_readable(p.read_end()));
   EXPECT_EQ(p.take(), 'x');
-  EXPECT_FALSE(wait_readable(p.read_end(), runnel::clock::now() + 10s)) << "one byte is still there";
+  EXPECT_FALSE(wait_readable(p.read_end(), runnel::clock::now() + 10s))
+      << "one byte is still there";
   EXPECT_EQ(p.take(), 'y');
   EXPECT_TRUE(wait_readable(p.read_end(), runnel::clock::now() + 5ms).is(std::errc::timed_out));
 }
@@ -94,7 +95,8 @@ MATRIX_TEST(Poll, DeadlinesAreKept_NP04_NP05_NP07) {
   EXPECT_LT(watch.elapsed(), 5s * patience);
   EXPECT_TRUE(e.is(std::errc::timed_out));
   EXPECT_TRUE(wait_readable(p.read_end(), runnel::clock::now() - 1h).is(std::errc::timed_out));
-  EXPECT_TRUE(wait_readable(p.read_end(), std::chrono::steady_clock::now() + 1ms).is(std::errc::timed_out));
+  EXPECT_TRUE(
+      wait_readable(p.read_end(), std::chrono::steady_clock::now() + 1ms).is(std::errc::timed_out));
   p.put('a');
   EXPECT_FALSE(wait_readable(p.read_end(), runnel::clock::now() + 10s));
 }
@@ -109,8 +111,9 @@ MATRIX_TEST(Poll, ReadinessWinsOverAPastDeadline) {
 MATRIX_TEST(Poll, ManyShortDeadlinesLeaveNothingBehind_NP08_NP11) {
   const pipe_ends p;
   for (int i = 0; i < scaled(500); ++i)
-    EXPECT_TRUE(wait_readable(p.read_end(), runnel::clock::now() + std::chrono::microseconds(i % 50))
-                    .is(std::errc::timed_out));
+    EXPECT_TRUE(
+        wait_readable(p.read_end(), runnel::clock::now() + std::chrono::microseconds(i % 50))
+            .is(std::errc::timed_out));
   for (int i = 0; i < scaled(1000); ++i) {
     p.put('a');
     EXPECT_FALSE(wait_readable(p.read_end(), runnel::clock::now() + 1h));

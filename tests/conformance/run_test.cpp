@@ -57,7 +57,9 @@ TEST(Run, MainMayBeMoveOnlyAndIsNotCopied) {
 }
 
 TEST(Run, ThrowsWhatMainThrows) {
-  EXPECT_EQ(message_of<std::runtime_error>([] { run([] { throw std::runtime_error("from main"); }); }), "from main");
+  EXPECT_EQ(
+      message_of<std::runtime_error>([] { run([] { throw std::runtime_error("from main"); }); }),
+      "from main");
   EXPECT_EQ(message_of<std::runtime_error>([] {
               run([]() -> int {
                 runnel::yield();
@@ -111,12 +113,13 @@ TEST(Run, DoesNotWaitForOtherGoroutines) {
 TEST(Run, RunsFollowOneAnother) {
   for (int i = 1; i <= 50; ++i) {
     const int procs = 1 + i % 4;
-    EXPECT_EQ(run({.max_procs = procs}, [&] {
-                const chan<int> ch;
-                runnel::go([ch, i] { ch.send(i); });
-                EXPECT_EQ(runnel::max_procs(), procs);
-                return ch.recv().value();
-              }),
+    EXPECT_EQ(run({.max_procs = procs},
+                  [&] {
+                    const chan<int> ch;
+                    runnel::go([ch, i] { ch.send(i); });
+                    EXPECT_EQ(runnel::max_procs(), procs);
+                    return ch.recv().value();
+                  }),
               i);
   }
 }

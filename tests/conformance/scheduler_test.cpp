@@ -41,8 +41,12 @@ void a_polling_goroutine_meets_a_send(bool locked) {
   ch.send(1);
   poller.wait();
 }
-MATRIX_TEST(Scheduler, PollingWithYieldLetsASenderThrough_SC01) { a_polling_goroutine_meets_a_send(false); }
-MATRIX_TEST(Scheduler, PollingOnALockedThreadLetsASenderThrough_SC01) { a_polling_goroutine_meets_a_send(true); }
+MATRIX_TEST(Scheduler, PollingWithYieldLetsASenderThrough_SC01) {
+  a_polling_goroutine_meets_a_send(false);
+}
+MATRIX_TEST(Scheduler, PollingOnALockedThreadLetsASenderThrough_SC01) {
+  a_polling_goroutine_meets_a_send(true);
+}
 
 /// `n` goroutines take turns by spinning on an atomic, without any call into the library.
 void spin_in_lock_step(int n, const std::function<void(std::function<void()>)>& start) {
@@ -75,7 +79,9 @@ TEST(Scheduler, IdleWorkersAreWokenForEachRunnableGoroutine_SC04) {
       wait_group burst;
       for (int i = 0; i < 100; ++i) burst.go([] { runnel::yield(); });
       burst.wait();
-      spin_in_lock_step(4, [](std::function<void()> f) { runnel::go([f] { runnel::go([f] { runnel::go(f); }); }); });
+      spin_in_lock_step(4, [](std::function<void()> f) {
+        runnel::go([f] { runnel::go([f] { runnel::go(f); }); });
+      });
     }
   });
 }
@@ -180,7 +186,9 @@ TEST(Scheduler, AllocatingLoopsAllMakeProgress_SC10) {
           garbage[0] = ++p;
         }
       });
-    EXPECT_TRUE(eventually([&] { return std::all_of(progress.begin(), progress.end(), [](auto& p) { return p > 0; }); }));
+    EXPECT_TRUE(eventually([&] {
+      return std::all_of(progress.begin(), progress.end(), [](auto& p) { return p > 0; });
+    }));
     stop = true;
     all.wait();
   });

@@ -99,7 +99,8 @@ MATRIX_TEST(SelectChoice, IsUniformAmongThree) {
   const chan<int> closed;
   closed.close();
   std::vector<int> picks(3);
-  for (int i = 0; i < rounds; ++i) ++picks[select(on_recv(closed), on_recv(closed), on_recv(closed))];
+  for (int i = 0; i < rounds; ++i)
+    ++picks[select(on_recv(closed), on_recv(closed), on_recv(closed))];
   expect_fair(picks);
   std::vector<select_case> cases;
   for (int i = 0; i < 5; ++i) cases.emplace_back(on_recv(closed));

@@ -37,12 +37,24 @@ static_assert(std::is_convertible_v<recv_case, select_case>);
 static_assert(std::is_convertible_v<decltype(otherwise()), select_case>);
 static_assert(std::is_nothrow_move_constructible_v<select_case>);
 
-enum class kind { ready_send, ready_recv, blocked_send, blocked_recv, nil_send, nil_recv, closed_send, closed_recv, other };
-constexpr std::array all_kinds{kind::ready_send, kind::ready_recv, kind::blocked_send, kind::blocked_recv, kind::nil_send,
-                               kind::nil_recv, kind::closed_send, kind::closed_recv, kind::other};
+enum class kind {
+  ready_send,
+  ready_recv,
+  blocked_send,
+  blocked_recv,
+  nil_send,
+  nil_recv,
+  closed_send,
+  closed_recv,
+  other
+};
+constexpr std::array all_kinds{kind::ready_send,   kind::ready_recv,  kind::blocked_send,
+                               kind::blocked_recv, kind::nil_send,    kind::nil_recv,
+                               kind::closed_send,  kind::closed_recv, kind::other};
 
 bool is_ready(kind k) {
-  return k == kind::ready_send || k == kind::ready_recv || k == kind::closed_send || k == kind::closed_recv;
+  return k == kind::ready_send || k == kind::ready_recv || k == kind::closed_send ||
+         k == kind::closed_recv;
 }
 bool can_be_helped(kind k) { return k == kind::blocked_send || k == kind::blocked_recv; }
 
@@ -58,7 +70,8 @@ struct entry {
   }
   select_case as_case() {
     if (k == kind::other) return otherwise();
-    if (k == kind::ready_send || k == kind::blocked_send || k == kind::nil_send || k == kind::closed_send)
+    if (k == kind::ready_send || k == kind::blocked_send || k == kind::nil_send ||
+        k == kind::closed_send)
       return on_send(ch, value);
     if (k == kind::ready_recv) ch.send(value);
     return on_recv(ch, got);
@@ -120,8 +133,7 @@ void try_combination(const std::vector<kind>& kinds) {
   EXPECT_NE(e.k, kind::closed_send);
   EXPECT_TRUE(any_ready ? is_ready(e.k) : has_other ? e.k == kind::other : &e == helped);
   e.expect_went_ahead();
-  for (const auto& o : entries)
-    EXPECT_TRUE(&o == &e || o.got == -1);
+  for (const auto& o : entries) EXPECT_TRUE(&o == &e || o.got == -1);
 }
 
 MATRIX_TEST(SelectDynamic, EveryCombinationChoosesALegalCase_SE17) {

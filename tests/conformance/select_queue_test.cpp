@@ -59,7 +59,8 @@ MATRIX_TEST(SelectQueue, ExactlyOneCaseGoesAhead_SE09) {
     });
   wait_group sender;
   sender.go([&] {
-    for (int i = 0; i < rounds; ++i) select(on_send(in[0], i), on_send(in[1], i), on_send(in[2], i), on_send(in[3], i));
+    for (int i = 0; i < rounds; ++i)
+      select(on_send(in[0], i), on_send(in[1], i), on_send(in[2], i), on_send(in[3], i));
     for (const auto& c : in) c.close();
     forwarders.wait();
     out.close();
@@ -123,7 +124,8 @@ MATRIX_TEST(SelectQueue, WaitersThatGiveUpDoNotDisturbTheOrder) {
     shared.send(1);
     all.wait();
     std::vector<int> expected;
-    for (std::size_t i = 0, next = 0; i < 3; ++i) expected.push_back(i == leaver ? -1 : static_cast<int>(next++));
+    for (std::size_t i = 0, next = 0; i < 3; ++i)
+      expected.push_back(i == leaver ? -1 : static_cast<int>(next++));
     EXPECT_EQ(got, expected);
   }
 }
@@ -149,7 +151,8 @@ MATRIX_TEST(SelectQueue, SendersReceiversAndSelectsInOneNet_SE28) {
     auto open = c;
     std::array<int, 4> done{};
     for (int i = 0; i < 4 * n; ++i) {
-      const std::size_t k = select(on_send(open[0], 1), on_send(open[1], 1), on_send(open[2], 1), on_send(open[3], 1));
+      const std::size_t k = select(on_send(open[0], 1), on_send(open[1], 1), on_send(open[2], 1),
+                                   on_send(open[3], 1));
       sent += 1;
       if (++done[k] == n) open[k] = nullptr;
     }
@@ -159,7 +162,8 @@ MATRIX_TEST(SelectQueue, SendersReceiversAndSelectsInOneNet_SE28) {
     std::array<int, 4> done{};
     const auto add = [&](std::optional<int> v) { received += *v; };
     for (int i = 0; i < 4 * n; ++i) {
-      const std::size_t k = select(on_recv(open[0], add), on_recv(open[1], add), on_recv(open[2], add), on_recv(open[3], add));
+      const std::size_t k = select(on_recv(open[0], add), on_recv(open[1], add),
+                                   on_recv(open[2], add), on_recv(open[3], add));
       if (++done[k] == n) open[k] = nullptr;
     }
   });
@@ -189,7 +193,8 @@ MATRIX_TEST(SelectQueue, ASelectTwiceOnEachOfTwoChannelsInOppositeOrders) {
   EXPECT_EQ(received, n);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their allocators do not count for mallinfo
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // their allocators do not count for mallinfo
 std::size_t heap_in_use() {
   const auto m = ::mallinfo2();
   return m.uordblks + m.hblkhd;

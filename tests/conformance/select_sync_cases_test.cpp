@@ -157,10 +157,11 @@ MATRIX_TEST(SelectAcquire, ALosingCaseKeepsNoUnits) {
         const int n = 1 + i % 2;
         runnel::chan<int> c(1);
         if (i % 3 == 0) runnel::go([c] { c.send(1); });
-        select(on_acquire(s, n, [&] {
-                 if (i % 4 == 0) runnel::yield();
-                 s.release(n);
-               }),
+        select(on_acquire(s, n,
+                          [&] {
+                            if (i % 4 == 0) runnel::yield();
+                            s.release(n);
+                          }),
                on_recv(c));
       }
     });

@@ -37,12 +37,17 @@ using runnel::send_chan;
 using runnel::wait_group;
 
 template <class C>
-concept receivable = requires(const C& c) { on_recv(c); };
+concept receivable = requires(const C& c) {
+  on_recv(c);
+};
 template <class C, class V>
-concept sendable = requires(const C& c, V v) { on_send(c, std::forward<V>(v)); };
+concept sendable = requires(const C& c, V v) {
+  on_send(c, std::forward<V>(v));
+};
 
 static_assert(receivable<chan<int>> && receivable<recv_chan<int>> && !receivable<send_chan<int>>);
-static_assert(sendable<chan<int>, int> && sendable<send_chan<int>, int> && !sendable<recv_chan<int>, int>);
+static_assert(sendable<chan<int>, int> && sendable<send_chan<int>, int> &&
+              !sendable<recv_chan<int>, int>);
 static_assert(!sendable<chan<std::unique_ptr<int>>, std::unique_ptr<int>&>);
 static_assert(!receivable<int> && !sendable<int, int>);
 
@@ -132,7 +137,9 @@ MATRIX_TEST(Select, ASendCaseOnAClosedChannelThrowsWhenPicked_SE06) {
   closed.close();
   const auto text = "send on closed channel";
   bool handled = false;
-  EXPECT_EQ(message_of<closed_channel>([&] { select(on_send(closed, 1, [&] { handled = true; })); }), text);
+  EXPECT_EQ(
+      message_of<closed_channel>([&] { select(on_send(closed, 1, [&] { handled = true; })); }),
+      text);
   EXPECT_EQ(message_of<closed_channel>([&] { select(on_send(closed, 1), otherwise()); }), text);
   EXPECT_FALSE(handled);
   int threw = 0;
@@ -213,8 +220,9 @@ MATRIX_TEST(Select, OnlyTheChosenHandlerRuns_SE12) {
   int winners = 0;
   for (int i = 0; i < 20; ++i) {
     a.send(i);
-    select(on_recv(a, [&](std::optional<int> v) { winners += v == i ? 1 : 0; }), on_recv(b, [&] { ++losers; }),
-           on_send(b, 1, [&] { ++losers; }), on_timeout(1h, [&] { ++losers; }));
+    select(on_recv(a, [&](std::optional<int> v) { winners += v == i ? 1 : 0; }),
+           on_recv(b, [&] { ++losers; }), on_send(b, 1, [&] { ++losers; }),
+           on_timeout(1h, [&] { ++losers; }));
   }
   EXPECT_EQ(winners, 20);
   EXPECT_EQ(losers, 0);
@@ -225,14 +233,16 @@ MATRIX_TEST(Select, HandlersRunAfterTheSelectHasLetGo) {
   const chan<int> b(1);
   a.send(1);
   std::vector<int> got;
-  select(on_recv(a, [&](std::optional<int> v) {
-           a.send(*v + 1);  // the same channel
-           select(on_recv(a, [&](std::optional<int> w) {
-                    got.push_back(*w);
-                    a.close();
-                  }),
-                  on_recv(b));
-         }),
+  select(on_recv(a,
+                 [&](std::optional<int> v) {
+                   a.send(*v + 1);  // the same channel
+                   select(on_recv(a,
+                                  [&](std::optional<int> w) {
+                                    got.push_back(*w);
+                                    a.close();
+                                  }),
+                          on_recv(b));
+                 }),
          on_recv(b));
   EXPECT_EQ(got, std::vector<int>{2});
   EXPECT_EQ(a.recv(), std::nullopt);
@@ -243,21 +253,27 @@ MATRIX_TEST(Select, AHandlersExceptionReachesTheCaller) {
   const chan<int> b(1);
   a.send(1);
   EXPECT_EQ(message_of<std::runtime_error>([&] {
-              select(on_recv(a, [](std::optional<int>) { throw std::runtime_error("handler"); }), on_recv(b));
+              select(on_recv(a, [](std::optional<int>) { throw std::runtime_error("handler"); }),
+                     on_recv(b));
             }),
             "handler");
   EXPECT_EQ(a.len(), 0U);  // it did go ahead
   a.send(2);
   EXPECT_EQ(a.recv(), 2);
-  EXPECT_THROW(select(on_recv(b), otherwise([] { throw std::runtime_error("x"); })), std::runtime_error);
-  EXPECT_THROW(select(on_recv(b), on_timeout(1ms, [] { throw std::runtime_error("x"); })), std::runtime_error);
+  EXPECT_THROW(select(on_recv(b), otherwise([] { throw std::runtime_error("x"); })),
+               std::runtime_error);
+  EXPECT_THROW(select(on_recv(b), on_timeout(1ms, [] { throw std::runtime_error("x"); })),
+               std::runtime_error);
 }
 
 MATRIX_TEST(Select, AMoveOnlyHandlerAndAMoveOnlyValue) {
   const chan<std::unique_ptr<int>> ch(1);
   std::optional<std::unique_ptr<int>> out;
-  select(on_send(ch, std::make_unique<int>(3), [p = std::make_unique<int>(4)] { EXPECT_EQ(*p, 4); }));
-  select(on_recv(ch, [&out, p = std::make_unique<int>(5)](std::optional<std::unique_ptr<int>> v) { out = std::move(v); }));
+  select(
+      on_send(ch, std::make_unique<int>(3), [p = std::make_unique<int>(4)] { EXPECT_EQ(*p, 4); }));
+  select(on_recv(ch, [&out, p = std::make_unique<int>(5)](std::optional<std::unique_ptr<int>> v) {
+    out = std::move(v);
+  }));
   ASSERT_TRUE(out && *out);
   EXPECT_EQ(**out, 3);
 }
@@ -302,8 +318,11 @@ MATRIX_TEST(Select, AValueComesBeforeATimeoutThatHasPassed) {
 MATRIX_TEST(Select, TheLongestTimeoutNeverComes) {
   const chan<int> ch;
   wait_group selecting;
-  selecting.go([&] { EXPECT_EQ(select(on_recv(ch), on_timeout(std::chrono::nanoseconds::max())), 0U); });
-  selecting.go([&] { EXPECT_EQ(select(on_recv(ch), on_deadline(std::chrono::steady_clock::time_point::max())), 0U); });
+  selecting.go(
+      [&] { EXPECT_EQ(select(on_recv(ch), on_timeout(std::chrono::nanoseconds::max())), 0U); });
+  selecting.go([&] {
+    EXPECT_EQ(select(on_recv(ch), on_deadline(std::chrono::steady_clock::time_point::max())), 0U);
+  });
   ASSERT_TRUE(until_blocked("select", 2));
   ch.send(1);
   ch.send(1);
@@ -318,9 +337,14 @@ MATRIX_TEST(Select, AlternatesWithLoopControl) {
   for (;;) {
     std::optional<int> v;
     switch (runnel::select_ordered(on_recv(values, v), on_recv(quit), otherwise())) {
-      case 0: sum += *v; continue;
-      case 1: break;
-      default: quit.send(); continue;
+      case 0:
+        sum += *v;
+        continue;
+      case 1:
+        break;
+      default:
+        quit.send();
+        continue;
     }
     break;
   }

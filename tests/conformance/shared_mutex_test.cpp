@@ -25,7 +25,8 @@ using runnel::shared_mutex;
 using runnel::shared_timed_mutex;
 using runnel::wait_group;
 
-static_assert(!std::is_copy_constructible_v<shared_mutex> && !std::is_move_constructible_v<shared_mutex>);
+static_assert(!std::is_copy_constructible_v<shared_mutex> &&
+              !std::is_move_constructible_v<shared_mutex>);
 
 constexpr const char* waiting_to_read = "sync.RWMutex.RLock";
 constexpr const char* waiting_to_write = "sync.RWMutex.Lock";

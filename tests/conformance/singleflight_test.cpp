@@ -33,15 +33,17 @@ MATRIX_TEST(Singleflight, ConcurrentCallersShareOneRun_OP01) {
   for (int i = 0; i < 10; ++i)
     all.go([&] {
       ++started;
-      EXPECT_EQ(flights.call("key", [&] {
-        ++runs;
-        finish.recv();
-        return std::string("bar");
-      }),
+      EXPECT_EQ(flights.call("key",
+                             [&] {
+                               ++runs;
+                               finish.recv();
+                               return std::string("bar");
+                             }),
                 "bar");
     });
   EXPECT_TRUE(eventually([&] { return runs >= 1 && started == 10; }));
-  for (int i = 0; i < 20; ++i) runnel::yield();  // lets the others arrive; the claim does not depend on it
+  for (int i = 0; i < 20; ++i)
+    runnel::yield();  // lets the others arrive; the claim does not depend on it
   EXPECT_EQ(runs, 1);
   finish.close();
   all.wait();
@@ -54,11 +56,12 @@ MATRIX_TEST(Singleflight, KeysAreIndependent_OP01) {
   runnel::chan<void> finish;
   wait_group all;
   all.go([&] {
-    EXPECT_EQ(flights.call(1, [&] {
-      inside.send();
-      finish.recv();
-      return 1;
-    }),
+    EXPECT_EQ(flights.call(1,
+                           [&] {
+                             inside.send();
+                             finish.recv();
+                             return 1;
+                           }),
               1);
   });
   inside.recv();
@@ -74,29 +77,29 @@ MATRIX_TEST(Singleflight, ForgetStartsASecondRun_OP02) {
   runnel::chan<void> finish_second;
   wait_group all;
   all.go([&] {
-    EXPECT_EQ(flights.call("key", [&] {
-      inside.send();
-      finish_first.recv();
-      return 1;
-    }),
+    EXPECT_EQ(flights.call("key",
+                           [&] {
+                             inside.send();
+                             finish_first.recv();
+                             return 1;
+                           }),
               1);
   });
   inside.recv();
   flights.forget("key");
   all.go([&] {
-    EXPECT_EQ(flights.call("key", [&] {
-      inside.send();
-      finish_second.recv();
-      return 2;
-    }),
+    EXPECT_EQ(flights.call("key",
+                           [&] {
+                             inside.send();
+                             finish_second.recv();
+                             return 2;
+                           }),
               2);
   });
   inside.recv();  // the second really runs
   finish_first.send();
   runnel::chan<int> third(1);
-  all.go([&] {
-    third.send(flights.call("key", [] { return 3; }));
-  });
+  all.go([&] { third.send(flights.call("key", [] { return 3; })); });
   EXPECT_TRUE(third.recv_for(5ms).timed_out()) << "the end of the first must not forget the second";
   finish_second.send();
   EXPECT_EQ(third.recv(), 2);

@@ -209,10 +209,11 @@ MATRIX_TEST(Ticker, WorksInASelect) {
   runnel::after_func(40ms, [=] { stop.close(); });
   bool going = true;
   while (going)
-    runnel::select(runnel::on_recv(t.chan(), [&](std::optional<time_point> due) {
-                     EXPECT_TRUE(due);
-                     ++ticks;
-                   }),
+    runnel::select(runnel::on_recv(t.chan(),
+                                   [&](std::optional<time_point> due) {
+                                     EXPECT_TRUE(due);
+                                     ++ticks;
+                                   }),
                    runnel::on_recv(stop, [&] { going = false; }));
   EXPECT_GE(ticks, 1);
 }

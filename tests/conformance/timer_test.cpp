@@ -25,12 +25,11 @@ using time_point = runnel::clock::time_point;
 
 static_assert(std::is_move_constructible_v<timer> && std::is_move_assignable_v<timer>);
 static_assert(!std::is_copy_constructible_v<timer>);
-static_assert(std::is_same_v<decltype(std::declval<timer&>().chan()), runnel::recv_chan<time_point>>);
+static_assert(
+    std::is_same_v<decltype(std::declval<timer&>().chan()), runnel::recv_chan<time_point>>);
 
 /// Polls until `t` has a value waiting by waiting past its due time on the same clock.
-void wait_past(time_point due) {
-  runnel::sleep_until(due + 2ms);
-}
+void wait_past(time_point due) { runnel::sleep_until(due + 2ms); }
 
 MATRIX_TEST(Timer, AfterIsNeverEarly_TM02) {
   const auto start = runnel::clock::now();
@@ -263,7 +262,8 @@ MATRIX_TEST(Timer, StopAndTheChannelAlwaysAgree_TM17) {
       for (int i = 0; i < 20; ++i) {
         timer a(1ms);
         timer b(1ms);
-        const bool first = runnel::select(runnel::on_recv(a.chan()), runnel::on_recv(b.chan())) == 0;
+        const bool first =
+            runnel::select(runnel::on_recv(a.chan()), runnel::on_recv(b.chan())) == 0;
         timer& loser = first ? b : a;
         const bool kept = i % 2 == 0 ? loser.stop() : loser.reset(1h);
         if (kept)

@@ -28,8 +28,12 @@ TEST(Deadlock, SendToNil) { expect_report("send_nil", "chan send (nil chan)]"); 
 TEST(Deadlock, Select) { expect_report("select_cases", "select]"); }
 TEST(Deadlock, MainLockedToItsThread_DL03) { expect_report("locked_main", "select (no cases)]"); }
 TEST(Deadlock, BothLockedToThreads_DL04) { expect_report("locked_both", "select (no cases)]"); }
-TEST(Deadlock, TimersAndPollerHaveBeenUsed_DL05) { expect_report("after_using_drivers", "chan send]"); }
-TEST(Deadlock, TimersNobodyAwaits_DL09) { expect_report("timers_nobody_awaits", "select (no cases)]"); }
+TEST(Deadlock, TimersAndPollerHaveBeenUsed_DL05) {
+  expect_report("after_using_drivers", "chan send]");
+}
+TEST(Deadlock, TimersNobodyAwaits_DL09) {
+  expect_report("timers_nobody_awaits", "select (no cases)]");
+}
 TEST(Deadlock, TimersGivenUp_DL09) { expect_report("timers_given_up", "select (no cases)]"); }
 TEST(Deadlock, MutexLockedTwice_MU08) { expect_report("mutex_twice", "sync.Mutex.Lock]"); }
 TEST(Deadlock, ReadLockBehindAWriter_RW08) {

@@ -98,10 +98,12 @@ TEST(Environment, MaxProcs) {
 
 TEST(Environment, StackSizeAndGuard) {
   EXPECT_EQ(run_program("environment", "deep_recursion", {"RUNNEL_STACK_SIZE=8M"}).out, "done\n");
-  EXPECT_EQ(run_program("environment", "deep_recursion", {"RUNNEL_STACK_SIZE=8388608"}).out, "done\n");
-  EXPECT_EQ(
-      run_program("environment", "deep_recursion", {"RUNNEL_STACK_SIZE=8192K", "RUNNEL_STACK_GUARD=off"}).out,
-      "done\n");
+  EXPECT_EQ(run_program("environment", "deep_recursion", {"RUNNEL_STACK_SIZE=8388608"}).out,
+            "done\n");
+  EXPECT_EQ(run_program("environment", "deep_recursion",
+                        {"RUNNEL_STACK_SIZE=8192K", "RUNNEL_STACK_GUARD=off"})
+                .out,
+            "done\n");
   const child_result r = run_program("environment", "deep_recursion", {"RUNNEL_STACK_SIZE=128K"});
   EXPECT_ERR_STARTS(r, "fatal error: stack overflow\n");
 }
@@ -154,8 +156,9 @@ child_result quit_when_ready(const std::string& scenario, int number = SIGQUIT) 
 TEST(SigQuit, DumpsAllGoroutinesAndEndsWithStatus2_DL15) {
   const child_result r = quit_when_ready("everything");
   EXPECT_EXIT_CODE(r, 2);
-  for (const char* line : {"[sleep] q_sleeper:", "[chan receive] q_receiver:", "[select] q_selector:",
-                           "[sync.Mutex.Lock] q_locker:", "[IO wait] q_reader:", "[running] q_computer:"})
+  for (const char* line :
+       {"[sleep] q_sleeper:", "[chan receive] q_receiver:", "[select] q_selector:",
+        "[sync.Mutex.Lock] q_locker:", "[IO wait] q_reader:", "[running] q_computer:"})
     EXPECT_ERR_HAS(r, line);
   EXPECT_ERR_HAS(r, "inner_frame_of_receiver");
   EXPECT_FALSE(contains(r.out, "woken"));

@@ -24,7 +24,8 @@ child_result expect_panic(const std::string& scenario, const std::string& text) 
 
 TEST(Panic, ReportNamesTheGoroutineAndItsStack_PA01) {
   const child_result r = expect_panic("goroutine", "test\n\ngoroutine ");
-  EXPECT_TRUE(std::regex_search(r.err, std::regex("^panic: test\n\ngoroutine [0-9]+ \\[running\\] crasher:\n")))
+  EXPECT_TRUE(std::regex_search(
+      r.err, std::regex("^panic: test\n\ngoroutine [0-9]+ \\[running\\] crasher:\n")))
       << r.err;
   EXPECT_ERR_HAS(r, "throw_test");  // the stack at the throw
 }

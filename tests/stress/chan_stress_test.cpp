@@ -33,15 +33,19 @@ void produce(const chan<value>& ch, std::uint64_t id, int n, checksum& sent) {
     const std::uint64_t v = id << 32 | static_cast<std::uint64_t>(i);
     auto p = std::make_unique<std::uint64_t>(v);
     switch (d.roll(4)) {
-      case 0: ch.send(std::move(p)); break;
+      case 0:
+        ch.send(std::move(p));
+        break;
       case 1:
         while (!ch.try_send(std::move(p))) runnel::yield();
         break;
       case 2:
-        while (!ch.send_for(std::make_unique<std::uint64_t>(v), std::chrono::microseconds(d.roll(100)))) {
+        while (!ch.send_for(std::make_unique<std::uint64_t>(v),
+                            std::chrono::microseconds(d.roll(100)))) {
         }
         break;
-      default: runnel::select(runnel::on_send(ch, std::move(p)), runnel::on_recv(chan<int>(nullptr)));
+      default:
+        runnel::select(runnel::on_send(ch, std::move(p)), runnel::on_recv(chan<int>(nullptr)));
     }
     sent.add(v);
   }

@@ -34,7 +34,8 @@ using net = std::array<chan<std::uint64_t>, width>;
 
 /// Everybody sends and receives on all channels of the net in one select until told to stop; what is left in it is
 /// counted at the end.
-void exchange(const net& c, const chan<void>& stop, std::uint64_t id, checksum& sent, checksum& received) {
+void exchange(const net& c, const chan<void>& stop, std::uint64_t id, checksum& sent,
+              checksum& received) {
   dice d(id + 3);
   std::uint64_t next = id << 32;
   const auto took = [&](std::optional<std::uint64_t> v) { received.add(*v); };
@@ -44,10 +45,21 @@ void exchange(const net& c, const chan<void>& stop, std::uint64_t id, checksum& 
     const std::uint64_t v = next++;
     const auto gave = [&] { sent.add(v); };
     const auto end = [&] { running = false; };
-    switch (id == 0 ? 4 : d.roll(5)) {  // member 0 waits for everything, so that nobody is stuck without a partner
-      case 0: select(on_send(c[a], v, gave), on_recv(c[b], took), on_recv(stop, end)); break;
-      case 1: select(on_recv(c[a], took), on_recv(c[b], took), on_send(c[a], v, gave), on_recv(stop, end)); break;
-      case 2: select(on_send(c[a], v, gave), on_send(c[b], v, gave), on_recv(stop, end), otherwise()); break;
+    switch (
+        id == 0
+            ? 4
+            : d.roll(
+                  5)) {  // member 0 waits for everything, so that nobody is stuck without a partner
+      case 0:
+        select(on_send(c[a], v, gave), on_recv(c[b], took), on_recv(stop, end));
+        break;
+      case 1:
+        select(on_recv(c[a], took), on_recv(c[b], took), on_send(c[a], v, gave),
+               on_recv(stop, end));
+        break;
+      case 2:
+        select(on_send(c[a], v, gave), on_send(c[b], v, gave), on_recv(stop, end), otherwise());
+        break;
       case 3:
         select(on_send(c[a], v, gave), on_recv(c[a], took), on_recv(stop, end),
                on_timeout(std::chrono::microseconds(d.roll(50))));
@@ -66,7 +78,8 @@ void exchange(const net& c, const chan<void>& stop, std::uint64_t id, checksum& 
 }
 
 void exchange_for_all(int threads) {
-  const net c{chan<std::uint64_t>(0), chan<std::uint64_t>(0), chan<std::uint64_t>(2), chan<std::uint64_t>(5)};
+  const net c{chan<std::uint64_t>(0), chan<std::uint64_t>(0), chan<std::uint64_t>(2),
+              chan<std::uint64_t>(5)};
   const chan<void> stop;
   checksum sent;
   checksum received;
@@ -130,14 +143,16 @@ MATRIX_TEST(SelectStress, TimeoutsThatMeetAValue) {
       dice d(g + 5);
       for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(scaled(1000)); ++i) {
         const std::uint64_t v = g << 32 | i;
-        select(on_send(ch, v, [&] { sent.add(v); }), on_timeout(std::chrono::microseconds(d.roll(30))));
+        select(on_send(ch, v, [&] { sent.add(v); }),
+               on_timeout(std::chrono::microseconds(d.roll(30))));
       }
     });
     receivers.go([&, g] {
       dice d(g + 50);
       for (bool running = true; running;)
         select(on_recv(ch, [&](std::optional<std::uint64_t> v) { received.add(*v); }),
-               on_timeout(std::chrono::microseconds(d.roll(30))), on_recv(stop, [&] { running = false; }));
+               on_timeout(std::chrono::microseconds(d.roll(30))),
+               on_recv(stop, [&] { running = false; }));
     });
   }
   senders.wait();

@@ -92,7 +92,8 @@ void worker(world& w, std::uint64_t seed) {
         }
       });
     };
-    runnel::select(handle(jobs), handle(express), on_timeout(std::chrono::milliseconds(1 + d.roll(20))));
+    runnel::select(handle(jobs), handle(express),
+                   on_timeout(std::chrono::milliseconds(1 + d.roll(20))));
   }
 }
 
@@ -117,7 +118,8 @@ void timekeeper(world& w, std::uint64_t seed) {
   while (!w.stopped()) {
     runnel::timer far(1h);
     runnel::timer near(std::chrono::microseconds(d.roll(2000)));
-    const std::size_t which = runnel::select(on_recv(near.chan()), on_recv(far.chan()), on_recv(w.stop));
+    const std::size_t which =
+        runnel::select(on_recv(near.chan()), on_recv(far.chan()), on_recv(w.stop));
     EXPECT_NE(which, 1U);
     EXPECT_TRUE(far.stop());
     if (which == 0) {
@@ -138,7 +140,8 @@ void visitors(world& w, std::uint64_t seed) {
         dice mine(s);
         submit(w, mine, 1 + mine.roll(30));
         for (int k = 0; k < 10; ++k) {
-          auto& account = w.bank[static_cast<std::size_t>(mine.roll(static_cast<int>(w.bank.size())))];
+          auto& account =
+              w.bank[static_cast<std::size_t>(mine.roll(static_cast<int>(w.bank.size())))];
           const std::lock_guard hold(account.m);
           account.balance += 0;
         }
@@ -167,7 +170,8 @@ std::chrono::seconds soak_time() {
 
 void soak() {
   world w;
-  const std::uint64_t seed = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  const std::uint64_t seed =
+      static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   for (std::uint64_t i = 0; i < 4; ++i) {
     w.producers.go([&w, s = seed + i] { producer(w, s); });
     w.workers.go([&w, s = seed + i + 10] { worker(w, s); });
@@ -202,8 +206,8 @@ void soak() {
   EXPECT_GT(w.timers, 0U);
   EXPECT_GT(w.spawned, 0U);
   EXPECT_GT(w.threads, 0U);
-  std::cout << w.completed.count() << " jobs, " << w.spawned << " goroutines, " << w.timers << " timers, " << w.threads
-            << " threads\n";
+  std::cout << w.completed.count() << " jobs, " << w.spawned << " goroutines, " << w.timers
+            << " timers, " << w.threads << " threads\n";
 }
 
 TEST(Soak, EverythingAtOnce) {

@@ -23,8 +23,8 @@
 namespace runnel_test {
 
 struct child_result {
-  int code = -1;         // exit status; -1: ended by a signal
-  int signal = 0;        // 0: ended by itself
+  int code = -1;   // exit status; -1: ended by a signal
+  int signal = 0;  // 0: ended by itself
   bool timed_out = false;
   std::string out;
   std::string err;
@@ -71,7 +71,8 @@ class child {
   pid_t pid() const { return pid_; }
 
   /// Reads until standard output contains `text`; false: it ended or the limit passed before.
-  bool wait_for_output(std::string_view text, std::chrono::milliseconds limit = std::chrono::seconds(30)) {
+  bool wait_for_output(std::string_view text,
+                       std::chrono::milliseconds limit = std::chrono::seconds(30)) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (result_.out.find(text) == std::string::npos)
       if (!pump(end)) return false;
@@ -101,9 +102,10 @@ class child {
   }
 
  private:
-  [[noreturn]] static void exec(const std::string& program, const std::vector<std::string>& arguments,
+  [[noreturn]] static void exec(const std::string& program,
+                                const std::vector<std::string>& arguments,
                                 const std::vector<std::string>& environment) {
-    const struct rlimit none {0, 0};
+    const struct rlimit none { 0, 0 };
     ::setrlimit(RLIMIT_CORE, &none);
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
@@ -125,9 +127,11 @@ class child {
       polled[i] = {fds_[i], POLLIN, 0};
       open = open || fds_[i] >= 0;
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (!open || left.count() <= 0) return false;
-    if (::poll(polled.data(), 2, static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
+    if (::poll(polled.data(), 2, static_cast<int>(left.count())) < 0 && errno != EINTR)
+      return false;
     for (std::size_t i = 0; i < 2; ++i) {
       if (fds_[i] < 0 || polled[i].revents == 0) continue;
       std::array<char, 65536> block{};
@@ -167,12 +171,15 @@ inline bool contains(std::string_view text, std::string_view part) {
 }  // namespace runnel_test
 
 /// The child ended by itself with this status.
-#define EXPECT_EXIT_CODE(result, expected)           \
+#define EXPECT_EXIT_CODE(result, expected) \
   EXPECT_TRUE((result).code == (expected) && (result).signal == 0) << (result).describe()
-#define EXPECT_DIED_BY(result, expected) EXPECT_EQ((result).signal, (expected)) << (result).describe()
+#define EXPECT_DIED_BY(result, expected) \
+  EXPECT_EQ((result).signal, (expected)) << (result).describe()
 #define EXPECT_ERR_STARTS(result, text) \
   EXPECT_TRUE(::runnel_test::starts_with((result).err, text)) << (result).describe()
-#define EXPECT_ERR_HAS(result, text) \
-  EXPECT_TRUE(::runnel_test::contains((result).err, text)) << "missing: " << (text) << '\n' << (result).describe()
-#define EXPECT_ERR_HAS_NOT(result, text) \
-  EXPECT_FALSE(::runnel_test::contains((result).err, text)) << "found: " << (text) << '\n' << (result).describe()
+#define EXPECT_ERR_HAS(result, text)                                                        \
+  EXPECT_TRUE(::runnel_test::contains((result).err, text)) << "missing: " << (text) << '\n' \
+                                                           << (result).describe()
+#define EXPECT_ERR_HAS_NOT(result, text)                                                   \
+  EXPECT_FALSE(::runnel_test::contains((result).err, text)) << "found: " << (text) << '\n' \
+                                                            << (result).describe()

@@ -14,7 +14,8 @@ namespace runnel_test {
 
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(RUNNEL_TEST_SLOW_MACHINE)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || \
+    defined(RUNNEL_TEST_SLOW_MACHINE)
 inline constexpr std::size_t slowdown = 20;
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
@@ -58,7 +59,10 @@ class matrix : public ::testing::TestWithParam<int> {
     runnel::run({.max_procs = procs()}, [&] {
       check_leaks([&] {
         bool done = false;
-        std::thread t([&] { body(); done = true; });
+        std::thread t([&] {
+          body();
+          done = true;
+        });
         runnel::blocking([&] { t.join(); });
         EXPECT_TRUE(done);
       });
@@ -81,14 +85,16 @@ inline std::string proc_name(const ::testing::TestParamInfo<int>& info) {
 
 }  // namespace runnel_test
 
-#define RUNNEL_MATRIX_TEST_(suite, name, where)                                                 \
-  class suite##_##name : public ::runnel_test::matrix {                                         \
-   protected:                                                                                   \
-    void body();                                                                                \
-  };                                                                                            \
-  TEST_P(suite##_##name, runs) { where([this] { body(); }); }                                   \
-  INSTANTIATE_TEST_SUITE_P(matrix, suite##_##name, ::testing::Values(1, 2, 4, 8),               \
-                           ::runnel_test::proc_name);                                           \
+#define RUNNEL_MATRIX_TEST_(suite, name, where)                                   \
+  class suite##_##name : public ::runnel_test::matrix {                           \
+   protected:                                                                     \
+    void body();                                                                  \
+  };                                                                              \
+  TEST_P(suite##_##name, runs) {                                                  \
+    where([this] { body(); });                                                    \
+  }                                                                               \
+  INSTANTIATE_TEST_SUITE_P(matrix, suite##_##name, ::testing::Values(1, 2, 4, 8), \
+                           ::runnel_test::proc_name);                             \
   void suite##_##name::body()
 
 #define MATRIX_TEST(suite, name) RUNNEL_MATRIX_TEST_(suite, name, in_goroutine)

@@ -38,9 +38,9 @@ inline void say(const char* text) {
 
 }  // namespace runnel_test
 
-#define SCENARIO(name)                                                                     \
-  static void scenario_##name();                                                           \
-  static const ::runnel_test::scenario registered_##name{#name, scenario_##name};          \
+#define SCENARIO(name)                                                            \
+  static void scenario_##name();                                                  \
+  static const ::runnel_test::scenario registered_##name{#name, scenario_##name}; \
   static void scenario_##name()
 
 #define SCENARIO_MAIN() \

@@ -27,7 +27,8 @@ class tracked {
     other.check();
     ++tally_->copied;
   }
-  tracked(tracked&& other) noexcept : tally_(other.tally_), value_(std::exchange(other.value_, gone)) {
+  tracked(tracked&& other) noexcept
+      : tally_(other.tally_), value_(std::exchange(other.value_, gone)) {
     other.check();
     ++tally_->moved;
   }

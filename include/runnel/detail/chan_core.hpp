@@ -44,19 +44,19 @@ class chan_source {
 
 struct chan_core {
   spinlock mu;
-  std::atomic<bool> closed{false};           // written under mu
+  std::atomic<bool> closed{false};  // written under mu
   const bool unbounded;
-  const bool abandonable;                    // closes itself when the last handle that can receive goes
-  std::atomic<std::size_t> count{0};         // values in the buffer; written under mu
+  const bool abandonable;             // closes itself when the last handle that can receive goes
+  std::atomic<std::size_t> count{0};  // values in the buffer; written under mu
   const std::size_t capacity;
-  std::size_t head = 0;                      // guarded by mu; next to receive
-  std::size_t tail = 0;                      // guarded by mu; next to fill
+  std::size_t head = 0;  // guarded by mu; next to receive
+  std::size_t tail = 0;  // guarded by mu; next to fill
   wait_queue receivers;
   wait_queue senders;
-  wait_queue watchers;                       // neither: they wait for the close alone
+  wait_queue watchers;  // neither: they wait for the close alone
   std::atomic<std::size_t> handles{1};
   std::atomic<std::size_t> receiving_handles{0};  // counted where abandonable
-  chan_source* source = nullptr;             // set before the channel is shared; timer channels only
+  chan_source* source = nullptr;  // set before the channel is shared; timer channels only
 
   chan_core(std::size_t cap, bool is_unbounded, bool is_abandonable) noexcept
       : unbounded(is_unbounded), abandonable(is_abandonable), capacity(cap) {}
@@ -93,15 +93,18 @@ chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline);
 template <class T>
 struct chan_state : chan_core {
   static_assert(std::is_nothrow_move_constructible_v<T>,
-                "a channel's element type needs a nothrow move constructor: values are moved under the channel's lock");
-  static_assert(std::is_nothrow_destructible_v<T>, "a channel's element type needs a nothrow destructor");
+                "a channel's element type needs a nothrow move constructor: values are moved under "
+                "the channel's lock");
+  static_assert(std::is_nothrow_destructible_v<T>,
+                "a channel's element type needs a nothrow destructor");
 
-  static constexpr std::size_t most_bytes = std::size_t{1} << 46;  // beyond any address space in use
-  std::optional<std::deque<T>> overflow;  // the buffer of an unbounded channel
+  static constexpr std::size_t most_bytes = std::size_t{1}
+                                            << 46;  // beyond any address space in use
+  std::optional<std::deque<T>> overflow;            // the buffer of an unbounded channel
 
   static chan_state* make(std::size_t cap, bool is_unbounded, bool is_abandonable) {
     if (cap > most_bytes / sizeof(T)) throw_bad_capacity();
-    void* raw = ::operator new(buffer_offset() + cap * sizeof(T), std::align_val_t{alignment});
+    void* raw = ::operator new (buffer_offset() + cap * sizeof(T), std::align_val_t{alignment});
     auto* state = new (raw) chan_state(cap, is_unbounded, is_abandonable);
     if (is_unbounded) {
       try {
@@ -123,11 +126,12 @@ struct chan_state : chan_core {
         count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
       }
     this->~chan_state();
-    ::operator delete(static_cast<void*>(this), std::align_val_t{alignment});
+    ::operator delete (static_cast<void*>(this), std::align_val_t{alignment});
   }
 
   void release() noexcept {
-    if (handles.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // acq_rel: with the other releases
+    if (handles.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      destroy();  // acq_rel: with the other releases
   }
 
   // -- with mu held --------------------------------------------------------------------------------------------------
@@ -191,26 +195,27 @@ struct chan_state : chan_core {
   /// True: at some instant during the call there was nothing to receive and the channel was open. The order of the
   /// looks matters: values and senders first, closed afterwards.
   bool certainly_empty() const noexcept {
-    return count.load(std::memory_order_acquire) == 0 && senders.empty_hint() && source == nullptr &&
-           !closed.load(std::memory_order_acquire);
+    return count.load(std::memory_order_acquire) == 0 && senders.empty_hint() &&
+           source == nullptr && !closed.load(std::memory_order_acquire);
   }
   /// True: at some instant during the call nothing could be sent and the channel was open.
   bool certainly_full() const noexcept {
-    return !unbounded && count.load(std::memory_order_acquire) == capacity && receivers.empty_hint() &&
-           !closed.load(std::memory_order_acquire);
+    return !unbounded && count.load(std::memory_order_acquire) == capacity &&
+           receivers.empty_hint() && !closed.load(std::memory_order_acquire);
   }
 
  private:
   using chan_core::chan_core;
 
-  static constexpr std::size_t alignment =
-      alignof(T) > alignof(chan_core) ? alignof(T) : alignof(chan_core);
+  static constexpr std::size_t alignment = alignof(T) > alignof(chan_core) ? alignof(T)
+                                                                           : alignof(chan_core);
   static constexpr std::size_t buffer_offset() noexcept {
     return (sizeof(chan_state) + alignof(T) - 1) / alignof(T) * alignof(T);
   }
 
   T* slot(std::size_t i) noexcept {
-    return std::launder(reinterpret_cast<T*>(reinterpret_cast<std::byte*>(this) + buffer_offset() + i * sizeof(T)));
+    return std::launder(
+        reinterpret_cast<T*>(reinterpret_cast<std::byte*>(this) + buffer_offset() + i * sizeof(T)));
   }
   void advance(std::size_t& i) noexcept {
     if (++i == capacity) i = 0;

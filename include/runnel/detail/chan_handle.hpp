@@ -13,7 +13,8 @@ inline constexpr share_t share{};
 
 template <class T>
 chan_state_of<T>* make_chan(std::integral auto capacity) {
-  if (std::cmp_less(capacity, 0) || std::cmp_greater(capacity, std::numeric_limits<std::size_t>::max()))
+  if (std::cmp_less(capacity, 0) ||
+      std::cmp_greater(capacity, std::numeric_limits<std::size_t>::max()))
     throw_bad_capacity();
   return chan_state_of<T>::make(static_cast<std::size_t>(capacity), false, false);
 }
@@ -31,7 +32,8 @@ class chan_handle {
 
   explicit chan_handle(chan_state_of<T>* adopted) noexcept : state_(adopted) { begin_receiving(); }
   chan_handle(chan_state_of<T>* other, share_t) noexcept : state_(other) {
-    if (state_ != nullptr) state_->handles.fetch_add(1, std::memory_order_relaxed);  // `other` keeps it alive
+    if (state_ != nullptr)
+      state_->handles.fetch_add(1, std::memory_order_relaxed);  // `other` keeps it alive
     begin_receiving();
   }
   chan_handle(const chan_handle& other) noexcept : chan_handle(other.state_, share) {}
@@ -97,9 +99,7 @@ class send_half {
   /// before or meanwhile; the value then stays where it was.
   void send(T&& value) const { sent_or_throw(detail::send_until(core(), value, never)); }
   /// The same with a copy, made before anything is locked.
-  void send(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  void send(const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     sent_or_throw(detail::send_until(core(), copy, never));
   }
@@ -108,9 +108,7 @@ class send_half {
     if (core() != nullptr && core()->certainly_full()) return check_attention(), false;
     return sent_or_throw(detail::send_until(core(), value, 0));
   }
-  bool try_send(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  bool try_send(const T& value) const requires std::copy_constructible<T> {
     if (core() != nullptr && core()->certainly_full()) return check_attention(), false;
     T copy(value);
     return sent_or_throw(detail::send_until(core(), copy, 0));
@@ -131,8 +129,7 @@ class send_half {
   }
   /// Sends unless `ctx` is done first (false). Throws closed_channel. Defined in context.hpp.
   bool send(const context& ctx, T&& value) const;
-  bool send(const context& ctx, const T& value) const
-    requires std::copy_constructible<T>;
+  bool send(const context& ctx, const T& value) const requires std::copy_constructible<T>;
 
   /// Sends each element in order, and says how many; blocks as send() does. Throws closed_channel, whose sent() says
   /// how many went.
@@ -141,10 +138,12 @@ class send_half {
     std::size_t sent = 0;
     for (auto&& element : range) {
       if constexpr (std::is_same_v<decltype(element), T&&>) {  // moved from only if it goes
-        if (detail::send_until(core(), element, never) == chan_outcome::closed) throw_send_on_closed_after(sent);
+        if (detail::send_until(core(), element, never) == chan_outcome::closed)
+          throw_send_on_closed_after(sent);
       } else {
         T value(std::forward<decltype(element)>(element));
-        if (detail::send_until(core(), value, never) == chan_outcome::closed) throw_send_on_closed_after(sent);
+        if (detail::send_until(core(), value, never) == chan_outcome::closed)
+          throw_send_on_closed_after(sent);
       }
       ++sent;
     }
@@ -154,9 +153,7 @@ class send_half {
     send(std::move(value));
     return self();
   }
-  const Self& operator<<(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  const Self& operator<<(const T& value) const requires std::copy_constructible<T> {
     send(value);
     return self();
   }
@@ -205,9 +202,12 @@ try_result<T> to_result(chan_outcome outcome, std::optional<chan_value<T>>& valu
         return chan_status::ok;
       else
         return *std::move(value);
-    case chan_outcome::closed: return chan_status::closed;
-    case chan_outcome::timed_out: return chan_status::timed_out;
-    case chan_outcome::would_block: break;
+    case chan_outcome::closed:
+      return chan_status::closed;
+    case chan_outcome::timed_out:
+      return chan_status::timed_out;
+    case chan_outcome::would_block:
+      break;
   }
   return chan_status::empty;
 }
@@ -273,7 +273,9 @@ class chan_iterator {
     return *this;
   }
   void operator++(int) { ++*this; }
-  friend bool operator==(const chan_iterator& it, std::default_sentinel_t) noexcept { return !it.value_.has_value(); }
+  friend bool operator==(const chan_iterator& it, std::default_sentinel_t) noexcept {
+    return !it.value_.has_value();
+  }
 
  private:
   recv_chan<T> from_;  // the range is evaluated once: assigning to the handle changes nothing
@@ -325,7 +327,9 @@ class recv_half : public recv_common<Self, T> {
   std::size_t take(std::array<std::optional<T>, 32>& into, std::size_t max, bool wait) const {
     std::size_t n = 0;
     while (n < into.size() && n < max) {
-      if (detail::recv_until(this->core(), into[n], wait && n == 0 ? never : 0) != chan_outcome::done) break;
+      if (detail::recv_until(this->core(), into[n], wait && n == 0 ? never : 0) !=
+          chan_outcome::done)
+        break;
       ++n;
     }
     return n;
@@ -347,7 +351,9 @@ class recv_half<Self, void> : public recv_common<Self, void> {
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return !it.more_; }
+    friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
+      return !it.more_;
+    }
 
    private:
     const recv_half* from_ = nullptr;

@@ -47,5 +47,6 @@
 extern "C" const char RUNNEL_LAYOUT_SYMBOL;
 
 namespace runnel::detail {
-[[maybe_unused]] __attribute__((used)) static const char* const layout_check = &RUNNEL_LAYOUT_SYMBOL;
+[[maybe_unused]] __attribute__((used)) static const char* const layout_check =
+    &RUNNEL_LAYOUT_SYMBOL;
 }

@@ -33,7 +33,8 @@ class future_core {
   future_core& operator=(const future_core&) = delete;
 
   bool is_ready() const noexcept {
-    return published_.load(std::memory_order_acquire);  // acquire: pairs with the release in publish()
+    return published_.load(
+        std::memory_order_acquire);  // acquire: pairs with the release in publish()
   }
   /// False: `deadline` came first.
   bool wait(std::int64_t deadline) { return is_ready() || wait_slow(deadline); }
@@ -62,8 +63,8 @@ class future_core {
   std::atomic<std::uint32_t> shares_{2};
   std::atomic<bool> published_{false};  // written under lock_
   spinlock lock_;
-  wait_queue waiters_;                  // guarded by lock_; empty once published_
-  std::exception_ptr failure_;          // the promise before publish(), the future afterwards
+  wait_queue waiters_;          // guarded by lock_; empty once published_
+  std::exception_ptr failure_;  // the promise before publish(), the future afterwards
 };
 
 template <class T>
@@ -142,11 +143,7 @@ class promise {
   void set_value(V&& v) noexcept {
     run([&]() -> T { return static_cast<T>(std::forward<V>(v)); });
   }
-  void set_value() noexcept
-    requires std::is_void_v<T>
-  {
-    settle();
-  }
+  void set_value() noexcept requires std::is_void_v<T> { settle(); }
 
  private:
   void settle() noexcept {

@@ -54,14 +54,14 @@ class wait_queue;
 
 /// One place in one wait queue. Lives on the waiting agent's stack.
 struct waiter {
-  waiter* next = nullptr;         // guarded by the primitive's lock
-  waiter* prev = nullptr;         // guarded by the primitive's lock
-  wait_queue* queue = nullptr;    // guarded by the primitive's lock; null: not queued
-  agent* who = nullptr;           // immutable while queued
-  claim_word* claim = nullptr;    // immutable while queued; null: only the queue can wake
-  std::uint32_t index = 0;        // the winner writes index + 1 into *claim
-  bool ok = false;                // written by the waker before ready()
-  void* slot = nullptr;           // where the value goes or comes from; the primitive knows the type
+  waiter* next = nullptr;       // guarded by the primitive's lock
+  waiter* prev = nullptr;       // guarded by the primitive's lock
+  wait_queue* queue = nullptr;  // guarded by the primitive's lock; null: not queued
+  agent* who = nullptr;         // immutable while queued
+  claim_word* claim = nullptr;  // immutable while queued; null: only the queue can wake
+  std::uint32_t index = 0;      // the winner writes index + 1 into *claim
+  bool ok = false;              // written by the waker before ready()
+  void* slot = nullptr;         // where the value goes or comes from; the primitive knows the type
 
   bool try_claim() noexcept {
     if (claim == nullptr) return true;
@@ -146,9 +146,10 @@ inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 /// As park(), but at `deadline` the wait is claimed by `claimed_by_timeout` if nobody else has claimed it. All of
 /// the caller's waiters carry `claim`. After it returns true, *claim tells who won; a loser's waiters are still
 /// queued. deadline `never` is allowed.
-[[nodiscard]] bool park_until(wait_reason reason, spinlock& held, claim_word& claim, std::int64_t deadline) noexcept;
-[[nodiscard]] bool park_until(wait_reason reason, void (*release)(void*), void* arg, claim_word& claim,
+[[nodiscard]] bool park_until(wait_reason reason, spinlock& held, claim_word& claim,
                               std::int64_t deadline) noexcept;
+[[nodiscard]] bool park_until(wait_reason reason, void (*release)(void*), void* arg,
+                              claim_word& claim, std::int64_t deadline) noexcept;
 
 /// Lets a parked agent go on. Exactly one call per park().
 void ready(agent* who) noexcept;

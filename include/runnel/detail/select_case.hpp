@@ -40,6 +40,7 @@ enum class select_order : std::uint8_t { random, in_order };
 
 /// Runs a select over `cases`; the index of the case that went ahead. `otherwise` is the index of the default case,
 /// or no_case to block.
-std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise, select_order order);
+std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise,
+                         select_order order);
 
 }  // namespace runnel::detail

@@ -19,15 +19,18 @@ class spinlock {
   void lock() noexcept {
     std::uint32_t free = 0;
     // acquire: pairs with the release in unlock()
-    if (!word_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed))
-        [[unlikely]]
+    if (!word_.compare_exchange_strong(free, 1, std::memory_order_acquire,
+                                       std::memory_order_relaxed)) [[unlikely]]
       lock_slow();
   }
   bool try_lock() noexcept {
     std::uint32_t free = 0;
-    return word_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed);
+    return word_.compare_exchange_strong(free, 1, std::memory_order_acquire,
+                                         std::memory_order_relaxed);
   }
-  void unlock() noexcept { word_.store(0, std::memory_order_release); }  // release: pairs with lock()
+  void unlock() noexcept {
+    word_.store(0, std::memory_order_release);
+  }  // release: pairs with lock()
 
  private:
   void lock_slow() noexcept;

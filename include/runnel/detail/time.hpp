@@ -32,7 +32,8 @@ template <class T>
 struct is_time_point : std::false_type {};
 template <class C, class D>
 struct is_time_point<std::chrono::time_point<C, D>>
-    : std::bool_constant<std::is_same_v<C, clock> || std::is_same_v<C, std::chrono::steady_clock>> {};
+    : std::bool_constant<std::is_same_v<C, clock> || std::is_same_v<C, std::chrono::steady_clock>> {
+};
 template <class T>
 concept any_time_point = is_time_point<std::remove_cvref_t<T>>::value;
 
@@ -52,7 +53,7 @@ constexpr std::int64_t to_ns(std::chrono::duration<R, P> d) noexcept {
   }
 }
 template <class P>
-  requires std::is_same_v<P, std::nano>
+requires std::is_same_v<P, std::nano>
 constexpr std::int64_t to_ns(std::chrono::duration<std::int64_t, P> d) noexcept {
   return d.count();
 }

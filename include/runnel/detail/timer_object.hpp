@@ -14,7 +14,7 @@ struct timer_node {
   explicit timer_node(bool wait) noexcept : is_wait(wait) {}
   static constexpr std::uint32_t not_armed = std::numeric_limits<std::uint32_t>::max();
 
-  timer_heap* heap = nullptr;          // written by arm(); see the caller's rule for who may arm and disarm
+  timer_heap* heap = nullptr;  // written by arm(); see the caller's rule for who may arm and disarm
   std::uint32_t position = not_armed;  // guarded by the heap's lock
   const bool is_wait;
 };
@@ -30,9 +30,12 @@ class timer_object : public timer_node {
   /// neither block nor throw.
   virtual void fire() noexcept = 0;
 
-  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }  // the caller has one already
+  void add_ref() noexcept {
+    refs_.fetch_add(1, std::memory_order_relaxed);
+  }  // the caller has one already
   void release() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // acq_rel: with other releases
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete this;  // acq_rel: with other releases
   }
 
  private:

@@ -133,7 +133,8 @@ SCENARIO(reasons) {  // DL-15
     s.acquire();
     runnel::go({.name = "w_recv"}, [] { c.recv(); });
     runnel::go({.name = "w_send"}, [] { full.send(2); });
-    runnel::go({.name = "w_select"}, [] { runnel::select(runnel::on_recv(c), runnel::on_recv(c)); });
+    runnel::go({.name = "w_select"},
+               [] { runnel::select(runnel::on_recv(c), runnel::on_recv(c)); });
     runnel::go({.name = "w_no_cases"}, [] { runnel::select(); });
     runnel::go({.name = "w_nil_recv"}, [] { chan<int>(nullptr).recv(); });
     runnel::go({.name = "w_nil_send"}, [] { chan<int>(nullptr).send(1); });

@@ -55,9 +55,7 @@ SCENARIO(child_calls_run) {
   fork_and_wait([] { runnel::run([] {}); });
 }
 SCENARIO(child_sleeps) {
-  fork_and_wait([] {
-    (void)runnel::chan<int>().recv_for(1ms);
-  });
+  fork_and_wait([] { (void)runnel::chan<int>().recv_for(1ms); });
 }
 SCENARIO(child_execs) {
   fork_and_wait([] { ::execl("/bin/true", "true", nullptr); });

@@ -259,7 +259,9 @@ SCENARIO(async_keeps_it) {
   runnel::run([] {
     auto f = runnel::async([] { throw_test("test"); });
     f.wait();
-    { auto dropped = runnel::async([] { throw_test("dropped"); }); }
+    {
+      auto dropped = runnel::async([] { throw_test("dropped"); });
+    }
     runnel::sleep_for(5ms);
     try {
       f.get();

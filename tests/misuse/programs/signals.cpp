@@ -40,7 +40,8 @@ SCENARIO(everything) {
     chan<int> c;
     runnel::go({.name = "q_sleeper"}, [] { runnel::sleep_for(1h); });
     runnel::go({.name = "q_receiver"}, [c] { inner_frame_of_receiver(c); });
-    runnel::go({.name = "q_selector"}, [c] { runnel::select(runnel::on_recv(c), runnel::on_recv(c)); });
+    runnel::go({.name = "q_selector"},
+               [c] { runnel::select(runnel::on_recv(c), runnel::on_recv(c)); });
     runnel::go({.name = "q_locker"}, [] { m.lock(); });
     runnel::go({.name = "q_reader"}, [] { (void)runnel::wait_readable(fds[0]); });
     runnel::go({.name = "q_computer"}, [] {
