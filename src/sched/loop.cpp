@@ -65,10 +65,14 @@ goroutine* take_any_local(processor& p) noexcept {
 goroutine* take_fairly(processor& p) noexcept {
   if (earliest_timer() != never) run_due_timers(p);
   if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+  // In turns: a goroutine that yields here goes to the global queue, which therefore need not ever be empty.
+  const bool oldest_started_first =
+      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
+  if (oldest_started_first)
+    if (goroutine* g = p.started_here.steal()) return g;
   if (goroutine* g = take_global(p)) return g;
   if (goroutine* g = p.started_here.steal()) return g;
-  if (goroutine* g = p.woken.pop()) return g;
-  return nullptr;
+  return p.woken.pop();
 }
 
 goroutine* steal_from(processor& victim, processor& p) noexcept {
