@@ -18,7 +18,7 @@ void yield_goroutine() noexcept {
   goroutine* to = pick_local(*p);
   if (to == nullptr) {
     // Nothing here: only every so often is the rest of the world asked, so that yielding alone costs little.
-    const bool look = p->tick.load(std::memory_order_relaxed) % fair_interval == 0 ||
+    const bool look = p->slice.load(std::memory_order_relaxed) % fair_interval == 0 ||
                       sched.global_size.load() != 0 ||
                       attention.load(std::memory_order_relaxed) != 0;
     if (!look) return;
