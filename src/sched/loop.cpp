@@ -12,17 +12,13 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
+constexpr std::uint32_t longest_streak = 4096;  // hand-overs through the next slot in a row
 constexpr std::int64_t worth_stealing = 1'000;  // ns that a stolen goroutine should run for
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
 bool fair_turn(const processor& p) noexcept {
   return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
-}
-
-goroutine* take_next(processor& p) noexcept {
-  if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  return p.next.exchange(nullptr);
 }
 
 goroutine* take_global(processor& p) noexcept {
@@ -50,12 +46,24 @@ goroutine* take_queued(processor& p) noexcept {
 }
 
 void begin_slice(processor& p) noexcept {
+  p.streak = 0;
   p.slice.store(p.slice.load(std::memory_order_relaxed) + 1,
                 std::memory_order_relaxed);  // owner only
 }
 
+// What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
+// so quick that many fit into it ends by their number, so that others need not wait for all of the slice.
+goroutine* take_next(processor& p) noexcept {
+  if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
+  goroutine* g = p.next.exchange(nullptr);
+  if (g == nullptr || ++p.streak < longest_streak) return g;
+  p.streak = 0;
+  enqueue_here(p, g);
+  return nullptr;
+}
+
 goroutine* take_any_local(processor& p) noexcept {
-  if (goroutine* g = take_next(p)) return g;  // inherits the slice
+  if (goroutine* g = take_next(p)) return g;
   begin_slice(p);
   return take_queued(p);
 }
@@ -175,8 +183,7 @@ bool start_spinning(processor& p) noexcept {
 goroutine* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
   p.tick.store(tick, std::memory_order_relaxed);
-  // The next slot goes on with the slice, whose end sysmon tells; looking elsewhere after so many picks would give a
-  // pair that hands on often less time than one that does so rarely.
+  // Fair turns count slices: counting picks would give a pair that hands on often less time than one that does rarely.
   if (goroutine* g = take_next(p)) return g;
   begin_slice(p);
   if (fair_turn(p)) [[unlikely]]

@@ -36,6 +36,7 @@ struct processor {
   random_source random;
   std::uint64_t next_id = 0;  // goroutine ids reserved for this processor: [next_id, id_end)
   std::uint64_t id_end = 0;
+  std::uint32_t streak = 0;         // picks from the next slot in a row
   std::uint32_t wakes_skipped = 0;  // see scheduler::patience
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
