@@ -232,7 +232,11 @@ goroutine* find_work(processor& p) noexcept {
     if (g == nullptr && start_spinning(p)) g = look_at_others(p);
     if (g != nullptr) {
       leave_spinning(p);
-      p.status.store(processor_status::running, std::memory_order_relaxed);
+      // seq_cst, then a look at `stopping`: stop_at_exit() writes that and then looks at the status, so that one of the
+      // two sees the other.
+      p.status.store(processor_status::running);
+      if (sched.stopping.load()) [[unlikely]]
+        stop_for_ever(p);
       return g;
     }
     enter_idle(p);
