@@ -19,6 +19,7 @@
 
 #include "../support/goroutine_state.hpp"
 #include "../support/matrix.hpp"
+#include "../support/number_chan.hpp"
 #include "../support/stopwatch.hpp"
 
 namespace {
@@ -26,19 +27,6 @@ namespace {
 using namespace runnel_test;
 using runnel::chan;
 using runnel::recv_chan;
-
-// A closed channel with the numbers 0 to n - 1.
-recv_chan<int> numbers(int n) {
-  const chan<int> c(n);
-  for (int i = 0; i < n; ++i) c.send(i);
-  c.close();
-  return c;
-}
-
-recv_chan<int> endless() {
-  return runnel::generate(runnel::background(),
-                          [i = 0]() mutable { return std::optional<int>(i++); });
-}
 
 MATRIX_TEST(Batch, GroupsValuesInOrderAndSendsTheRestAtTheEnd) {
   const auto out = runnel::batch(numbers(10), 4, 1h);

@@ -16,6 +16,7 @@
 
 #include "../support/goroutine_state.hpp"
 #include "../support/matrix.hpp"
+#include "../support/number_chan.hpp"
 
 namespace {
 
@@ -31,17 +32,6 @@ using runnel::recv_chan;
 using runnel::taken;
 using runnel::transformed;
 using runnel::transformed_ordered;
-
-recv_chan<int> numbers(int n) {
-  const chan<int> c(n);
-  for (int i = 0; i < n; ++i) c.send(i);
-  c.close();
-  return c;
-}
-
-recv_chan<int> endless() {
-  return runnel::generate(background(), [i = 0]() mutable { return std::optional<int>(i++); });
-}
 
 const auto doubled = [](int i) { return 2 * i; };
 const auto divisible_by_four = [](int i) { return i % 4 == 0; };

@@ -261,7 +261,9 @@ MATRIX_TEST(Poll, ClosedWhileWaitedOnTheDeadlineStillHolds_NP02) {
   pipe_ends p;
   const int number = p.read_end();
   wait_group all;
-  all.go([&, number] { wait_readable(number, runnel::clock::now() + 1s); });  // the first dump reads symbols
+  all.go([&, number] {
+    wait_readable(number, runnel::clock::now() + 1s);
+  });  // the first dump reads symbols
   EXPECT_TRUE(until_blocked("IO wait"));
   p.close_read();
   const pipe_ends other;
