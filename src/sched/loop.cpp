@@ -52,13 +52,15 @@ void begin_slice(processor& p) noexcept {
 }
 
 // What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
-// so quick that many fit into it ends by their number, so that others need not wait for all of the slice.
+// so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
 goroutine* take_next(processor& p) noexcept {
   if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
   goroutine* g = p.next.exchange(nullptr);
   if (g == nullptr || ++p.streak < longest_streak) return g;
-  p.streak = 0;
   enqueue_here(p, g);
+  p.slice.store(
+      p.slice.load(std::memory_order_relaxed) | (fair_interval - 1),
+      std::memory_order_relaxed);  // owner only; so that the slice that begins is a fair turn
   return nullptr;
 }
 

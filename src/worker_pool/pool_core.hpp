@@ -120,6 +120,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::size_t capacity_ = 0;  // size_ + options_.queue
   std::size_t running_ = 0;   // by workers
   std::size_t caller_running_ = 0;
+  int dropping_ = 0;                 // calls of cancel() that destroy what was queued
   std::uint64_t drained_epoch_ = 0;  // how often a worker has found the queue empty
   std::uint64_t armed_epoch_ = 0;    // drained_epoch_ when the growth timer was armed
   std::uint64_t added_ = 0, done_ = 0, failed_ = 0, dropped_ = 0, rejected_ = 0, retried_ = 0,

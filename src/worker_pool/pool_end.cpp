@@ -37,13 +37,20 @@ void pool_core::close() {
 
 void pool_core::cancel(error cause) {
   cancel_(std::move(cause));
-  task_queue dropped;
   wake_list wake;
   mu_.lock();
   cancelled_ = true;
-  queue_.swap(dropped);
-  dropped_ += dropped.size();
-  close_locked(wake);
+  {
+    task_queue dropped;
+    queue_.swap(dropped);
+    dropped_ += dropped.size();
+    ++dropping_;  // the pool has not finished before these are destroyed: they refer to what its owner keeps for them
+    close_locked(wake);
+    mu_.unlock();
+    wake.ready_all();
+  }
+  mu_.lock();
+  --dropping_;
   maybe_finish(wake);
   mu_.unlock();
   wake.ready_all();
@@ -53,7 +60,9 @@ void pool_core::cancel(error cause) {
 // Called with the lock, and returns with it, but lets it go in between when the last one out turns
 // off the light.
 void pool_core::maybe_finish(wake_list& wake) {
-  if (phase_ != phase::closing || finishing_ || workers_ != 0 || caller_running_ != 0) return;
+  if (phase_ != phase::closing || finishing_ || workers_ != 0 || caller_running_ != 0 ||
+      dropping_ != 0)
+    return;
   finishing_ = true;
   const std::uint64_t dropped = dropped_;
   const stop_function parent_stop = std::move(parent_stop_);
