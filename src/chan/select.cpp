@@ -14,7 +14,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 #include "base/random.hpp"
@@ -26,17 +28,27 @@ namespace {
 
 constexpr std::size_t few = 8;  // cases up to which nothing is allocated
 
+// Room for trivially destructible things that the caller makes: a few of them lie here, uninitialised until then.
 template <class T>
 class small_array {
  public:
+  static_assert(std::is_trivially_destructible_v<T>);
+
   explicit small_array(std::size_t n) {
-    if (n > few) heap_ = std::make_unique<T[]>(n);
+    if (n > few) [[unlikely]] {
+      heap_ = std::make_unique<std::byte[]>(n * sizeof(T));
+      items_ = reinterpret_cast<T*>(heap_.get());
+    }
   }
-  T& operator[](std::size_t i) noexcept { return heap_ ? heap_[i] : few_[i]; }
+  void make(std::size_t i, const T& value) noexcept {
+    ::new (static_cast<void*>(items_ + i)) T(value);
+  }
+  T& operator[](std::size_t i) noexcept { return items_[i]; }
 
  private:
-  T few_[few];
-  std::unique_ptr<T[]> heap_;
+  alignas(T) std::byte few_[few * sizeof(T)];
+  T* items_ = reinterpret_cast<T*>(few_);
+  std::unique_ptr<std::byte[]> heap_;
 };
 
 random_source& own_random() noexcept {
@@ -56,7 +68,7 @@ class select_run {
       : cases_(cases), otherwise_(otherwise), order_(cases.size()), locks_(cases.size()) {
     for (std::size_t i = 0; i < cases.size(); ++i)
       if (spinlock* lock = cases[i]->lock(); lock != nullptr)
-        order_[count_++] = {static_cast<std::uint32_t>(i), lock};
+        order_.make(count_++, {static_cast<std::uint32_t>(i), lock});
     if (order == select_order::random && count_ > 1) shuffle();
   }
 
@@ -125,7 +137,7 @@ class select_run {
   }
 
   void lock_all() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) locks_[i] = order_[i].lock;
+    for (std::size_t i = 0; i < count_; ++i) locks_.make(i, order_[i].lock);
     if (count_ <= few) {
       for (std::size_t i = 1; i < count_; ++i)
         for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j)
@@ -162,11 +174,8 @@ class select_run {
     small_array<waiter> waiters(count_);
     agent* const self = this_agent();
     for (std::size_t i = 0; i < count_; ++i) {
-      waiter& w = waiters[i];
-      w.who = self;
-      w.claim = &claim;
-      w.index = order_[i].index;
-      cases_[order_[i].index]->enqueue(w);
+      waiters.make(i, {.who = self, .claim = &claim, .index = order_[i].index});
+      cases_[order_[i].index]->enqueue(waiters[i]);
     }
     const bool woken = park_until(wait_reason::select, unlock_run, this, claim, deadline_);
     const std::uint32_t won = claim.load();

@@ -52,7 +52,6 @@ void start() noexcept {
   install_panic_handler();
   install_overflow_handler();
   install_quit_handler();
-  start_sysmon(follow_cpus, usable_cpus);
   // The first processor exists from here on: plain threads arm their timers in its heap.
   processor* first = new_processor();
   if (first == nullptr) {
@@ -61,6 +60,7 @@ void start() noexcept {
   }
   add_idle(*first);
   sched.spare.store(procs);
+  start_sysmon(follow_cpus, usable_cpus);
   std::atexit(stop_at_exit);
   started.store(true);
 }

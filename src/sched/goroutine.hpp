@@ -32,10 +32,10 @@ struct exception_state {
 };
 
 struct goroutine : stack_block, agent {
-  // Owned by whoever owns the stack; link of stack_block also chains run queues.
+  // Owned by whoever owns the stack; link of stack_block also chains run queues. One cache line, from link to since.
+  std::atomic<goroutine_state> state{goroutine_state::dead};
   void* sp = nullptr;
   exception_state exceptions;
-  std::atomic<goroutine_state> state{goroutine_state::dead};
   std::atomic<wait_reason> reason{wait_reason::none};
   bool deadlocked = false;  // written by the deadlock report before it makes this goroutine ready
   std::uint16_t lock_depth = 0;        // nested lock_os_thread()

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
-constexpr std::uint32_t longest_streak = 4096;  // hand-overs through the next slot in a row
-constexpr std::int64_t worth_stealing = 1'000;  // ns that a stolen goroutine should run for
+constexpr std::uint32_t longest_streak = 4096;    // hand-overs through the next slot in a row
+constexpr std::int64_t oldest_waits = 5'000'000;  // ns; see take_fairly()
+constexpr std::int64_t worth_stealing = 1'000;    // ns that a stolen goroutine should run for
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
@@ -42,7 +43,9 @@ goroutine* take_global(processor& p) noexcept {
 
 goroutine* take_queued(processor& p) noexcept {
   if (goroutine* g = p.woken.pop()) return g;
-  return p.started_here.pop();
+  goroutine* g = p.started_here.pop();
+  if (g != nullptr) p.took_started = true;
+  return g;
 }
 
 void begin_slice(processor& p) noexcept {
@@ -71,17 +74,25 @@ goroutine* take_any_local(processor& p) noexcept {
 }
 
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
-// queues that the usual order neglects.
+// queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
+// the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
+// with a stack for each node.
 goroutine* take_fairly(processor& p) noexcept {
   if (earliest_timer() != never) run_due_timers(p);
   if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+  const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
+  const bool neglected = !p.took_started;
+  p.took_started = false;
   // In turns: a goroutine that yields here goes to the global queue, which therefore need not ever be empty.
-  const bool oldest_started_first =
-      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
-  if (oldest_started_first)
+  const bool before_global =
+      neglected && p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
+  if (before_global || now - p.oldest_at >= oldest_waits) {
+    p.oldest_at = now;
     if (goroutine* g = p.started_here.steal()) return g;
+  }
   if (goroutine* g = take_global(p)) return g;
-  if (goroutine* g = p.started_here.steal()) return g;
+  if (neglected)
+    if (goroutine* g = p.started_here.steal()) return g;
   return p.woken.pop();
 }
 
@@ -92,7 +103,8 @@ goroutine* steal_from(processor& victim, processor& p) noexcept {
     p.stolen = n;
     return taken[0];
   }
-  const std::int64_t half = (victim.started_here.size() + 1) / 2;
+  const std::int64_t half =
+      std::min<std::int64_t>((victim.started_here.size() + 1) / 2, most_stolen);
   goroutine* first = victim.started_here.steal();
   if (first == nullptr) return nullptr;
   p.stolen = 1;

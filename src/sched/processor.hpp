@@ -40,7 +40,9 @@ struct processor {
   std::uint32_t wakes_skipped = 0;  // see scheduler::patience
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
-  bool spinning = false;  // counted in scheduler::spinning
+  std::int64_t oldest_at = 0;  // when the oldest of started_here last had its turn
+  bool took_started = false;   // one of started_here was taken since the last fair turn
+  bool spinning = false;       // counted in scheduler::spinning
 
   // -- written by the owner, read by others --------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> tick{

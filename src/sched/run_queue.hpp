@@ -10,6 +10,7 @@
 namespace runnel::detail {
 
 inline constexpr std::uint32_t queue_capacity = 256;
+inline constexpr std::uint32_t started_capacity = 4096;
 
 /// First in, first out, for goroutines that were woken. The owner pushes and pops; anybody steals half.
 /// head: advanced by compare-and-swap by whoever takes; tail: written by the owner only.
@@ -87,7 +88,7 @@ class started_queue {
   /// Owner only. False: full.
   bool push(goroutine* g) noexcept {
     const std::int64_t b = bottom_.load(std::memory_order_relaxed);  // only the owner writes it
-    if (b - top_.load(std::memory_order_acquire) >= queue_capacity) return false;
+    if (b - top_.load(std::memory_order_acquire) >= started_capacity) return false;
     slot(b).store(g, std::memory_order_relaxed);
     bottom_.store(
         b +
@@ -127,12 +128,12 @@ class started_queue {
 
  private:
   std::atomic<goroutine*>& slot(std::int64_t i) noexcept {
-    return slots_[static_cast<std::uint64_t>(i) % queue_capacity];
+    return slots_[static_cast<std::uint64_t>(i) % started_capacity];
   }
 
   alignas(cache_line) std::atomic<std::int64_t> top_{0};
   alignas(cache_line) std::atomic<std::int64_t> bottom_{0};
-  std::array<std::atomic<goroutine*>, queue_capacity> slots_{};
+  std::array<std::atomic<goroutine*>, started_capacity> slots_{};
 };
 
 /// An intrusive list through goroutine::link, with its length.

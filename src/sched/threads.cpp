@@ -27,6 +27,7 @@ void loop(processor* p) {
 
 void* thread_main(void* arg) {
   auto& p = *static_cast<processor*>(arg);
+  pthread_setname_np(pthread_self(), "runnel-worker");
   install_signal_stack();
   set_current_processor(&p);
   p.eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());

@@ -17,15 +17,16 @@ class stack_class;
 /// The part of a control block that belongs to the stack and survives reuse. It lies at the top of the stack, above
 /// the frames, in the page that a goroutine touches anyway.
 struct stack_block {
-  stack_block* link = nullptr;        // in a free list: the next block
   stack_block* batch_link = nullptr;  // in a depot's list of batches: the next batch
   std::byte* low = nullptr;           // lowest usable byte; the guard lies below
   stack_class* owner = nullptr;
+  // Here a cache line begins (see block_in()), for what is used at every switch.
+  stack_block* link = nullptr;  // in a free list: the next block
 };
 
 inline constexpr std::size_t guard_bytes = 64 * 1024;
 inline constexpr std::size_t control_block_bytes =
-    384;  // room for a goroutine at the top of each stack
+    320 + offsetof(stack_block, link);  // room for a goroutine at the top of each stack
 inline constexpr std::size_t stagger_step =
     64;  // tops differ, so that they do not share cache sets
 inline constexpr std::size_t stagger_steps = 32;

@@ -7,7 +7,8 @@
 
 namespace runnel::detail {
 
-/// A heap of arity four; deadlines lie beside the pointers, so that sifting touches no node but those that move.
+/// A heap of arity four. Deadlines lie in it, and where in it an entry lies is noted in a table beside it rather than
+/// in the node: a node is on a stack of its own, and sifting would touch another page at every step.
 class timer_heap {
  public:
   explicit timer_heap(processor& owner) noexcept : owner_(owner) {}
@@ -17,16 +18,19 @@ class timer_heap {
     std::lock_guard lock(mu_);
     if (size_ == room_) grow();
     node.heap = this;
-    place(size_, {when, &node});
+    node.ticket = free_;
+    free_ = position_[node.ticket];
+    node_[node.ticket] = &node;
+    place(size_, {when, node.ticket});
     ++size_;
     sift_up(size_ - 1);
-    return publish_earliest() && node.position == 0;
+    return publish_earliest() && position_[node.ticket] == 0;
   }
 
   bool remove(timer_node& node) noexcept {
     std::lock_guard lock(mu_);
-    if (node.position == timer_node::not_armed) return false;
-    remove_at(node.position);
+    if (node.ticket == timer_node::not_armed) return false;
+    remove_at(position_[node.ticket]);
     publish_earliest();
     return true;
   }
@@ -46,7 +50,7 @@ class timer_heap {
         publish_earliest();
         return true;
       }
-      timer_node* node = entries_[0].node;
+      timer_node* node = node_[entries_[0].ticket];
       remove_at(0);
       if (node->is_wait) {
         auto* wait = static_cast<wait_node*>(node);
@@ -65,12 +69,12 @@ class timer_heap {
  private:
   struct entry {
     std::int64_t when;
-    timer_node* node;
+    std::uint32_t ticket;
   };
 
   void place(std::uint32_t i, entry e) noexcept {
     entries_[i] = e;
-    e.node->position = i;
+    position_[e.ticket] = i;
   }
 
   void sift_up(std::uint32_t i) noexcept {
@@ -100,12 +104,16 @@ class timer_heap {
   }
 
   void remove_at(std::uint32_t i) noexcept {
-    entries_[i].node->position = timer_node::not_armed;
+    const std::uint32_t ticket = entries_[i].ticket;
+    node_[ticket]->ticket = timer_node::not_armed;
+    position_[ticket] = free_;
+    free_ = ticket;
     --size_;
     if (i == size_) return;
+    const std::uint32_t moved = entries_[size_].ticket;
     place(i, entries_[size_]);
     sift_up(i);
-    sift_down(entries_[i].node->position);
+    sift_down(position_[moved]);
   }
 
   bool publish_earliest() noexcept {
@@ -116,19 +124,32 @@ class timer_heap {
     return true;
   }
 
+  template <class T>
+  static void enlarge(T*& array, std::uint32_t room) noexcept {
+    void* bigger = std::realloc(static_cast<void*>(array), room * sizeof(T));
+    if (bigger == nullptr) fatal("out of memory for timers");
+    array = static_cast<T*>(bigger);
+  }
+
   void grow() noexcept {
     const std::uint32_t room = room_ == 0 ? 64 : room_ * 2;
-    void* bigger = std::realloc(static_cast<void*>(entries_), room * sizeof(entry));
-    if (bigger == nullptr) fatal("out of memory for timers");
-    entries_ = static_cast<entry*>(bigger);
+    enlarge(entries_, room);
+    enlarge(position_, room);
+    enlarge(node_, room);
+    for (std::uint32_t t = room_; t < room; ++t) position_[t] = t + 1;
+    free_ = room_;  // called when no ticket is free
     room_ = room;
   }
 
   processor& owner_;
   spinlock mu_;
   entry* entries_ = nullptr;  // guarded by mu_
-  std::uint32_t size_ = 0;    // guarded by mu_
-  std::uint32_t room_ = 0;    // guarded by mu_
+  std::uint32_t* position_ =
+      nullptr;  // guarded by mu_; by ticket: where its entry is, or the next free ticket
+  timer_node** node_ = nullptr;  // guarded by mu_; by ticket
+  std::uint32_t free_ = 0;       // guarded by mu_; the first free ticket, where size_ < room_
+  std::uint32_t size_ = 0;       // guarded by mu_
+  std::uint32_t room_ = 0;       // guarded by mu_
 };
 
 namespace {

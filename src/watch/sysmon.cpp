@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "base/futex.hpp"
@@ -44,7 +45,8 @@ struct observation {
 
 std::atomic<std::uint32_t> wake_word{0};
 std::atomic<bool> asleep{false};
-std::atomic<bool> following{false};
+spinlock following_lock;
+bool following = false;  // guarded by following_lock
 int (*count_cpus)() noexcept = nullptr;
 
 class monitor {
@@ -230,7 +232,7 @@ void* monitor_main(void*) {
 }  // namespace
 
 void start_sysmon(bool follow, int (*cpus)() noexcept) noexcept {
-  following.store(follow);
+  follow_cpus(follow);
   count_cpus = cpus;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -250,10 +252,16 @@ void wake_sysmon() noexcept {
   futex_wake(&wake_word);
 }
 
-void follow_cpus(bool follow) noexcept { following.store(follow); }
+void follow_cpus(bool follow) noexcept {
+  std::lock_guard lock(following_lock);
+  following = follow;
+}
 
+// Counting takes long enough for a program to choose a number meanwhile, which then holds.
 void count_cpus_again() noexcept {
-  if (following.load()) change_max_procs(count_cpus());
+  const int cpus = count_cpus();
+  std::lock_guard lock(following_lock);
+  if (following) change_max_procs(cpus);
 }
 
 }  // namespace runnel::detail

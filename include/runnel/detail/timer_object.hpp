@@ -15,7 +15,7 @@ struct timer_node {
   static constexpr std::uint32_t not_armed = std::numeric_limits<std::uint32_t>::max();
 
   timer_heap* heap = nullptr;  // written by arm(); see the caller's rule for who may arm and disarm
-  std::uint32_t position = not_armed;  // guarded by the heap's lock
+  std::uint32_t ticket = not_armed;  // guarded by the heap's lock: its entry there
   const bool is_wait;
 };
 
