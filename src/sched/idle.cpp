@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "base/futex.hpp"
+#include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 
 namespace runnel::detail {
@@ -141,9 +142,25 @@ bool sleep_until_needed(processor& p) noexcept {
 }
 
 void sleep_idle(processor& p) noexcept {
-  if (sleep_until_needed(p)) return;
-  p.wake_word.fetch_and(~woken_bit);
-  p.spinning = true;  // whoever woke us counted us
+  if (!sleep_until_needed(p)) {
+    p.wake_word.fetch_and(~woken_bit);
+    p.spinning = true;  // whoever woke us counted us
+  }
+  begin_judging(p);
+}
+
+void stop_spinning(processor& p) noexcept {
+  if (!p.spinning) return;
+  p.spinning = false;
+  sched.spinning.fetch_sub(1);
+}
+
+// Unless it is the last: that one looks into all queues when it goes idle, and finds what this one moved before.
+bool leave_active() noexcept {
+  std::int32_t n = sched.active.load();
+  while (n > 1)
+    if (sched.active.compare_exchange_weak(n, n - 1)) return true;
+  return false;
 }
 
 }  // namespace
@@ -180,12 +197,23 @@ void enter_idle(processor& p) noexcept {
   push_idle(p);
   sched.active.fetch_sub(1);
   sched.spare.fetch_add(1);
-  if (p.spinning) {
-    p.spinning = false;
-    sched.spinning.fetch_sub(1);
-  }
+  stop_spinning(p);
   if (any_queued_work(false)) wake_for_work();
   sleep_idle(p);
+}
+
+bool retire_if_contended(processor& p) noexcept {
+  if (!to_be_judged(p) || !contended(p)) return false;
+  move_to_global(p);
+  if (!leave_active()) return false;
+  sched.patience.store(most_patience, std::memory_order_relaxed);
+  p.stolen = 0;
+  p.status.store(processor_status::idle);
+  push_idle(p);
+  stop_spinning(p);
+  sched.spare.fetch_add(1);
+  sleep_idle(p);
+  return true;
 }
 
 bool retire_if_surplus(processor& p) noexcept {
@@ -196,10 +224,7 @@ bool retire_if_surplus(processor& p) noexcept {
     p.status.store(processor_status::idle);
     push_idle(p);
     sched.active.fetch_sub(1);
-    if (p.spinning) {
-      p.spinning = false;
-      sched.spinning.fetch_sub(1);
-    }
+    stop_spinning(p);
     if (any_queued_work(false)) wake_for_work();
     sleep_idle(p);
     return true;
