@@ -28,6 +28,9 @@ namespace {
 
 constexpr std::uint32_t woken_bit = 1;
 constexpr std::uint32_t one_nudge = 2;
+constexpr std::uint32_t many_fired = 8;
+constexpr std::int64_t first_gathering = 50'000;  // ns
+constexpr std::int64_t longest_gathering = 400'000;
 
 bool take_spare() noexcept {
   std::int32_t n = sched.spare.load();
@@ -82,6 +85,17 @@ bool anything_to_watch() noexcept {
   return earliest_timer() != never || (sched.poller != nullptr && sched.poller->pending());
 }
 
+// Where timers fire by the dozen, a sleep until each of them costs more than what they wake: the watcher then lets some
+// come together, and is late by at most longest_gathering. Timers that come one by one are met as exactly as the kernel
+// can.
+void adapt_gathering(std::uint32_t fired) noexcept {
+  std::int64_t& least = sched.shortest_watch;
+  if (fired >= many_fired)
+    least = std::clamp(2 * least, first_gathering, longest_gathering);
+  else if (fired < many_fired / 2)
+    least = least > first_gathering ? least / 2 : 0;
+}
+
 // What the watcher found due goes to whoever may run it: itself if a processor is spare. True: it is active now.
 bool activate_watcher(processor& p) noexcept {
   if (p.next.load() == nullptr && !p.has_queued_work()) return false;
@@ -99,12 +113,14 @@ bool activate_watcher(processor& p) noexcept {
 // Sleeps once as the watcher. True: active.
 bool watch_once(processor& p) noexcept {
   const std::uint32_t word = p.wake_word.load();
-  const std::int64_t deadline = earliest_timer();
+  const std::int64_t next = earliest_timer();
+  const std::int64_t deadline =
+      sched.shortest_watch > 0 ? std::max(next, now_ns() + sched.shortest_watch) : next;
   const bool descriptors = sched.poller != nullptr && sched.poller->pending();
   sched.watcher_polls.store(descriptors);
-  sched.watch_until.store(deadline);
+  sched.watch_until.store(next);
   const bool changed = (word & woken_bit) != 0 || p.wake_word.load() != word ||
-                       earliest_timer() < deadline ||
+                       earliest_timer() < next ||
                        (sched.poller != nullptr && sched.poller->pending()) != descriptors;
   if (!changed) {
     if (descriptors)
@@ -115,7 +131,7 @@ bool watch_once(processor& p) noexcept {
   sched.watch_until.store(0);
   sched.watcher_polls.store(false);
   if ((p.wake_word.load() & woken_bit) != 0) return false;
-  run_due_timers(p);
+  adapt_gathering(run_due_timers(p));
   return activate_watcher(p);
 }
 

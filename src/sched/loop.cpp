@@ -206,15 +206,17 @@ goroutine* pick_local(processor& p) noexcept {
   return take_queued(p);
 }
 
-void run_due_timers(processor& p) noexcept {
+std::uint32_t run_due_timers(processor& p) noexcept {
   const std::int64_t now = now_ns();
-  if (p.next_timer.load() <= now) sched.timers->run_due(p, now);
+  std::uint32_t fired = 0;
+  if (p.next_timer.load() <= now) fired += sched.timers->run_due(p, now);
   const std::uint32_t n = sched.processors.load();
   for (std::uint32_t i = 0; i < n; ++i) {
     processor* other = sched.all[i].load();
     if (other != nullptr && other != &p && other->next_timer.load() <= now)
-      sched.timers->run_due(*other, now);
+      fired += sched.timers->run_due(*other, now);
   }
+  return fired;
 }
 
 std::int64_t earliest_timer() noexcept {

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t most_patience = 4096;  // see patience
 /// A source of work below the scheduler's horizon: timers and the poller. Installed by the runtime.
 struct timer_driver {
   virtual timer_heap* make_heap(processor& owner) = 0;
-  /// Fires what is due in `owner`'s heap; any processor may do it for any other.
-  virtual void run_due(processor& owner, std::int64_t now) noexcept = 0;
+  /// Fires what is due in `owner`'s heap; any processor may do it for any other. How many fired.
+  virtual std::uint32_t run_due(processor& owner, std::int64_t now) noexcept = 0;
 
  protected:
   ~timer_driver() = default;
@@ -57,6 +57,7 @@ struct scheduler {
   std::atomic<std::int64_t> watch_until{
       0};  // when the sleeping watcher will look again; 0: none sleeps
   std::atomic<bool> watcher_polls{false};  // it sleeps in the poller, not on its wake word
+  std::int64_t shortest_watch = 0;         // the watcher's: how long it sleeps at least, in ns
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;
@@ -108,8 +109,8 @@ bool any_queued_work(bool with_next) noexcept;
 std::int64_t earliest_timer() noexcept;
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------
-goroutine* find_work(processor& p) noexcept;  // loop.cpp; blocks while there is none
-void run_due_timers(processor& p) noexcept;   // loop.cpp: of all processors
+goroutine* find_work(processor& p) noexcept;          // loop.cpp; blocks while there is none
+std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all processors; how many fired
 goroutine* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
 void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again

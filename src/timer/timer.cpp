@@ -1,5 +1,6 @@
 #include "timer/timer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
@@ -31,6 +32,7 @@ class timer_heap {
     std::lock_guard lock(mu_);
     if (node.ticket == timer_node::not_armed) return false;
     remove_at(position_[node.ticket]);
+    node.ticket = timer_node::not_armed;
     publish_earliest();
     return true;
   }
@@ -40,30 +42,30 @@ class timer_heap {
     std::uint32_t agent_count = 0;
     std::array<timer_object*, 32> objects;
     std::uint32_t object_count = 0;
+
+    std::uint32_t size() const noexcept { return agent_count + object_count; }
   };
 
   /// Takes what is due, as far as it fits; claims waits. True: there may be more.
   bool take_due(std::int64_t now, batch& out) noexcept {
+    std::array<timer_node*, 32> due;
+    std::uint32_t n = 0;
     std::lock_guard lock(mu_);
-    while (size_ > 0 && entries_[0].when <= now) {
-      if (out.agent_count == out.agents.size() || out.object_count == out.objects.size()) {
-        publish_earliest();
-        return true;
-      }
-      timer_node* node = node_[entries_[0].ticket];
+    // In two passes: each node, and whoever waits by it, is on a page of its own, and so is fetched early.
+    for (; n < due.size() && size_ > 0 && entries_[0].when <= now; ++n) {
+      due[n] = node_[entries_[0].ticket];
+      __builtin_prefetch(due[n], 1);
       remove_at(0);
-      if (node->is_wait) {
-        auto* wait = static_cast<wait_node*>(node);
-        agent* who = wait->who;
-        std::uint32_t expected = unclaimed;
-        if (wait->claim->compare_exchange_strong(expected, claimed_by_timeout))
-          out.agents[out.agent_count++] = who;
-      } else {
-        out.objects[out.object_count++] = static_cast<timer_object*>(node);
-      }
+    }
+    for (std::uint32_t i = 0; i < n; ++i) {
+      due[i]->ticket = timer_node::not_armed;
+      if (due[i]->is_wait)
+        claim(*static_cast<wait_node*>(due[i]), out);
+      else
+        out.objects[out.object_count++] = static_cast<timer_object*>(due[i]);
     }
     publish_earliest();
-    return false;
+    return n == due.size();
   }
 
  private:
@@ -71,6 +73,14 @@ class timer_heap {
     std::int64_t when;
     std::uint32_t ticket;
   };
+
+  static void claim(wait_node& node, batch& out) noexcept {
+    agent* who = node.who;  // the node may be gone once it is claimed
+    std::uint32_t expected = unclaimed;
+    if (!node.claim->compare_exchange_strong(expected, claimed_by_timeout)) return;
+    __builtin_prefetch(who, 1);
+    out.agents[out.agent_count++] = who;
+  }
 
   void place(std::uint32_t i, entry e) noexcept {
     entries_[i] = e;
@@ -103,9 +113,9 @@ class timer_heap {
     place(i, e);
   }
 
+  // The node's own ticket is left to the caller.
   void remove_at(std::uint32_t i) noexcept {
     const std::uint32_t ticket = entries_[i].ticket;
-    node_[ticket]->ticket = timer_node::not_armed;
     position_[ticket] = free_;
     free_ = ticket;
     --size_;
@@ -131,9 +141,21 @@ class timer_heap {
     array = static_cast<T*>(bigger);
   }
 
+  // The four children of an entry share a cache line: the first entry lies at the end of one.
+  void enlarge_entries(std::uint32_t room) noexcept {
+    constexpr std::uint32_t before = cache_line / sizeof(entry) - 1;
+    const std::size_t lines = (before + std::size_t{room}) * sizeof(entry) / cache_line + 1;
+    void* block = std::aligned_alloc(cache_line, lines * cache_line);
+    if (block == nullptr) fatal("out of memory for timers");
+    auto* bigger = static_cast<entry*>(block) + before;
+    if (size_ > 0) std::copy_n(entries_, size_, bigger);
+    if (entries_ != nullptr) std::free(static_cast<void*>(entries_ - before));
+    entries_ = bigger;
+  }
+
   void grow() noexcept {
     const std::uint32_t room = room_ == 0 ? 64 : room_ * 2;
-    enlarge(entries_, room);
+    enlarge_entries(room);
     enlarge(position_, room);
     enlarge(node_, room);
     for (std::uint32_t t = room_; t < room; ++t) position_[t] = t + 1;
@@ -157,7 +179,8 @@ namespace {
 struct heap_timers final : timer_driver {
   timer_heap* make_heap(processor& owner) override { return new timer_heap(owner); }
 
-  void run_due(processor& owner, std::int64_t now) noexcept override {
+  std::uint32_t run_due(processor& owner, std::int64_t now) noexcept override {
+    std::uint32_t fired = 0;
     bool more = true;
     while (more) {
       timer_heap::batch due;
@@ -167,7 +190,9 @@ struct heap_timers final : timer_driver {
         due.objects[i]->fire();
         due.objects[i]->release();
       }
+      fired += due.size();
     }
+    return fired;
   }
 };
 
