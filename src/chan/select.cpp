@@ -56,19 +56,19 @@ random_source& own_random() noexcept {
   return p != nullptr ? p->random : this_thread()->random;
 }
 
-// A case that can be ready, and its lock.
-struct entry {
-  std::uint32_t index;
-  spinlock* lock;
-};
-
 class select_run {
  public:
   select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
-      : cases_(cases), otherwise_(otherwise), order_(cases.size()), locks_(cases.size()) {
-    for (std::size_t i = 0; i < cases.size(); ++i)
-      if (spinlock* lock = cases[i]->lock(); lock != nullptr)
-        order_.make(count_++, {static_cast<std::uint32_t>(i), lock});
+      : cases_(cases),
+        otherwise_(otherwise),
+        lock_of_(cases.size()),
+        order_(cases.size()),
+        locks_(cases.size()) {
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      spinlock* lock = cases[i]->lock();
+      lock_of_.make(i, lock);
+      if (lock != nullptr) order_.make(count_++, static_cast<std::uint32_t>(i));
+    }
     if (order == select_order::random && count_ > 1) shuffle();
   }
 
@@ -92,32 +92,36 @@ class select_run {
   }
 
  private:
+  // One random number does for a few cases: what is left of it after a choice decides the next.
   void shuffle() noexcept {
     random_source& random = own_random();  // no suspension until the end of this function
-    for (std::size_t i = count_; i > 1; --i)
-      std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
+    std::uint32_t r = random.next();
+    for (std::size_t i = count_; i > 1; --i) {
+      const std::uint64_t scaled = std::uint64_t{r} * i;
+      std::swap(order_[i - 1], order_[static_cast<std::size_t>(scaled >> 32)]);
+      r = count_ > few ? random.next() : static_cast<std::uint32_t>(scaled);
+    }
   }
 
   // What a hint says is out of date at once; a select that blocks looks again with everything locked, and beside an
   // otherwise there is only one case here.
   std::size_t look_once() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
-      const entry e = order_[i];
-      case_base& c = *cases_[e.index];
-      if (c.miss_hint()) continue;
+    for (std::size_t k = 0; k < count_; ++k) {
+      const std::uint32_t i = order_[k];
+      if (cases_[i]->miss_hint()) continue;
       agent* wake = nullptr;
-      e.lock->lock();
-      const bool done = c.try_now(wake);
-      e.lock->unlock();
+      lock_of_[i]->lock();
+      const bool done = cases_[i]->try_now(wake);
+      lock_of_[i]->unlock();
       if (wake != nullptr) ready(wake);
-      if (done) return e.index;
+      if (done) return i;
     }
     return no_case;
   }
 
   void find_deadline() noexcept {
     for (std::size_t i = 0; i < cases_.size(); ++i) {
-      if (cases_[i]->lock() != nullptr) continue;
+      if (lock_of_[i] != nullptr) continue;
       const std::int64_t at = cases_[i]->deadline();
       if (at >= deadline_) continue;
       deadline_ = at;
@@ -136,17 +140,19 @@ class select_run {
     return deadline_case_;
   }
 
+  // Sorted from the order of the cases, which is mostly the same at the next call: the branches are then foreseen.
   void lock_all() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) locks_.make(i, order_[i].lock);
-    if (count_ <= few) {
-      for (std::size_t i = 1; i < count_; ++i)
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < cases_.size(); ++i)
+      if (lock_of_[i] != nullptr) locks_.make(n++, lock_of_[i]);
+    if (n <= few) {
+      for (std::size_t i = 1; i < n; ++i)
         for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j)
           std::swap(locks_[j], locks_[j - 1]);
     } else {
-      std::sort(&locks_[0], &locks_[0] + count_, std::less<>{});
+      std::sort(&locks_[0], &locks_[0] + n, std::less<>{});
     }
-    lock_count_ =
-        static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + count_) - &locks_[0]);
+    lock_count_ = static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + n) - &locks_[0]);
     for (std::size_t i = 0; i < lock_count_; ++i) locks_[i]->lock();
   }
 
@@ -159,35 +165,36 @@ class select_run {
   static void unlock_run(void* run) { static_cast<select_run*>(run)->unlock_all(); }
 
   std::size_t look_locked() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t k = 0; k < count_; ++k) {
       agent* wake = nullptr;
-      if (!cases_[order_[i].index]->try_now(wake)) continue;
+      if (!cases_[order_[k]]->try_now(wake)) continue;
       unlock_all();
       if (wake != nullptr) ready(wake);
-      return order_[i].index;
+      return order_[k];
     }
     return no_case;
   }
 
   std::size_t wait() {
     claim_word claim{unclaimed};
-    small_array<waiter> waiters(count_);
+    small_array<waiter> waiters(cases_.size());
     agent* const self = this_agent();
-    for (std::size_t i = 0; i < count_; ++i) {
-      waiters.make(i, {.who = self, .claim = &claim, .index = order_[i].index});
-      cases_[order_[i].index]->enqueue(waiters[i]);
+    for (std::uint32_t i = 0; i < cases_.size(); ++i) {
+      if (lock_of_[i] == nullptr) continue;
+      waiters.make(i, {.who = self, .claim = &claim, .index = i});
+      cases_[i]->enqueue(waiters[i]);
     }
     const bool woken = park_until(wait_reason::select, unlock_run, this, claim, deadline_);
     const std::uint32_t won = claim.load();
-    std::size_t chosen = won == claimed_by_timeout ? deadline_case_ : std::size_t{won} - 1;
-    for (std::size_t i = 0; i < count_; ++i) {
-      case_base& c = *cases_[order_[i].index];
-      if (order_[i].index == chosen && woken) {
-        c.complete(waiters[i]);
+    const std::size_t chosen = won == claimed_by_timeout ? deadline_case_ : std::size_t{won} - 1;
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      if (lock_of_[i] == nullptr) continue;
+      if (i == chosen && woken) {
+        cases_[i]->complete(waiters[i]);
         continue;
       }
-      std::lock_guard lock(*order_[i].lock);
-      c.dequeue(waiters[i]);
+      std::lock_guard lock(*lock_of_[i]);
+      cases_[i]->dequeue(waiters[i]);
     }
     if (!woken) throw_deadlock();
     return chosen;
@@ -195,10 +202,11 @@ class select_run {
 
   std::span<case_base* const> cases_;
   const std::size_t otherwise_;
-  small_array<entry> order_;      // the cases that have a lock, in the order to try
-  small_array<spinlock*> locks_;  // theirs, by address, each once
-  std::size_t count_ = 0;
-  std::size_t lock_count_ = 0;
+  small_array<spinlock*> lock_of_;    // by case; null: it is never ready
+  small_array<std::uint32_t> order_;  // the cases that have a lock, in the order to try
+  small_array<spinlock*> locks_;      // theirs, by address, each once
+  std::size_t count_ = 0;             // of order_
+  std::size_t lock_count_ = 0;        // of locks_
   std::int64_t deadline_ = never;
   std::size_t deadline_case_ = no_case;
 };
