@@ -103,17 +103,18 @@ MATRIX_TEST(ChanConstruct, EmptyElementsAreCountedAndSynchronise_CH06) {
   }
   EXPECT_FALSE(buffered.try_send({}));
   EXPECT_FALSE(events.try_send());
-  int shared = 0;
+  int first = 0;
+  int second = 0;
   runnel::go([&] {
-    shared = 1;
+    first = 1;
     sync.send({});
-    shared = 2;
+    second = 2;
     events.send();  // full until main takes one
   });
   EXPECT_TRUE(sync.recv());
-  EXPECT_GE(shared, 1);
+  EXPECT_EQ(first, 1);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(events.recv());
-  EXPECT_EQ(shared, 2);
+  EXPECT_EQ(second, 2);
 }
 
 struct base {

@@ -1,0 +1,162 @@
+// What is promised about size and about waiting: a million goroutines, many woken at once, an idle runtime, a processor
+// that is taken away. RUNNEL_SCALE_GOROUTINES: how many (default 100,000; a million with ./dev test --full).
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <unistd.h>
+
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/time.hpp>
+#include <runnel/wait_group.hpp>
+
+#include "../support/matrix.hpp"
+#include "../support/stopwatch.hpp"
+
+namespace {
+
+using namespace runnel_test;
+using namespace std::chrono_literals;
+using runnel::chan;
+
+long goroutines_wanted() {
+  const char* wanted = std::getenv("RUNNEL_SCALE_GOROUTINES");
+  return wanted != nullptr ? std::atol(wanted) : scaled(100'000);
+}
+
+// A number of a file of /proc, by the word before it.
+long number_after(const std::filesystem::path& file, const std::string& word) {
+  std::ifstream in(file);
+  for (std::string w; in >> w;)
+    if (long n = 0; w == word && in >> n) return n;
+  return 0;
+}
+
+// What the process holds, page tables included, in bytes.
+long memory_held() {
+  return (number_after("/proc/self/status", "VmRSS:") +
+          number_after("/proc/self/status", "VmPTE:")) *
+         1024;
+}
+
+// Parks n goroutines on one channel, closes it, and waits for all to end; how much memory they took.
+long park_and_wake(long n, std::chrono::nanoseconds& woken_within) {
+  const long before = memory_held();
+  const chan<void> gate;
+  std::atomic<long> parked{0};
+  std::atomic<long> left{0};
+  for (long i = 0; i < n; ++i)
+    runnel::go([&, gate] {
+      ++parked;
+      gate.recv();
+      ++left;
+    });
+  EXPECT_TRUE(eventually([&] { return parked == n; }, 120s));
+  const long taken = memory_held() - before;
+  const stopwatch closing;
+  gate.close();
+  EXPECT_TRUE(eventually([&] { return left == n; }, 60s));
+  woken_within = closing.elapsed();
+  EXPECT_TRUE(eventually([&] { return runnel::num_goroutines() <= 1; }, 60s));
+  return taken;
+}
+
+TEST(Scale, ManyParkedGoroutinesTwiceWithoutGrowth) {
+  const long n = goroutines_wanted();
+  runnel::run([&] {
+    std::chrono::nanoseconds woken_within{};
+    const long first = park_and_wake(n, woken_within);
+    const long second = park_and_wake(n, woken_within);
+    if (slowdown > 1) return;  // sanitizers keep memory of their own for each goroutine
+    EXPECT_LT(first, 5000 * n + (64 << 20)) << "bytes for " << n << " goroutines";
+    EXPECT_LT(second, first / 4 + (64 << 20));
+    RecordProperty("bytes_each", std::to_string(first / n));
+  });
+}
+
+TEST(Scale, OneCloseWakesAHundredThousand) {
+  runnel::run([&] {
+    std::chrono::nanoseconds woken_within{};
+    const long n = scaled(100'000);
+    park_and_wake(n, woken_within);
+    EXPECT_LT(woken_within, 2s * patience);
+    RecordProperty("milliseconds", std::to_string(woken_within / 1ms));
+  });
+}
+
+// Voluntary context switches of all threads of this process so far.
+long switches() {
+  long all = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task"))
+    all += number_after(task.path() / "status", "voluntary_ctxt_switches:");
+  return all;
+}
+
+TEST(Scale, AnIdleRuntimeSleeps) {
+  std::atomic<int> ran{0};
+  runnel::run({.max_procs = 4}, [&] {
+    runnel::wait_group all;
+    for (int i = 0; i < 1000; ++i)
+      all.go([&] {
+        runnel::sleep_for(1ms);
+        ++ran;
+      });
+    all.wait();
+  });
+  EXPECT_EQ(ran, 1000);
+  const chan<void> never;
+  runnel::go([never] { never.recv(); });
+  std::this_thread::sleep_for(1500ms);  // stacks are given back meanwhile
+  const long before = switches();
+  constexpr int seconds = 4;
+  std::this_thread::sleep_for(std::chrono::seconds(seconds));
+  EXPECT_LE(switches() - before, 2 * seconds + 2);  // and our own sleep
+  never.send();
+}
+
+// One processor; one goroutine computes without end, fifty sit in read(2) on empty pipes, all started together.
+TEST(Scale, OneProcessorIsNotTakenAway) {
+  constexpr int readers = 50;
+  std::array<std::array<int, 2>, readers> pipes{};
+  for (auto& p : pipes) ASSERT_EQ(::pipe(p.data()), 0);
+  std::atomic<bool> stop{false};
+  runnel::run({.max_procs = 1}, [&] {
+    runnel::wait_group all;
+    const stopwatch delayed;
+    all.go([&] {
+      while (!stop.load(std::memory_order_relaxed)) {
+      }
+    });
+    for (auto& p : pipes)
+      all.go([&p] {
+        char c = 0;
+        EXPECT_EQ(::read(p[0], &c, 1), 1);
+      });
+    std::atomic<int> others{0};
+    for (int i = 0; i < 100; ++i) all.go([&] { ++others; });
+    EXPECT_TRUE(eventually([&] { return others == 100; }));
+    EXPECT_LT(delayed.elapsed(), 200ms * patience);
+    for (int i = 0; i < 20; ++i) {
+      const stopwatch slept;
+      runnel::sleep_for(5ms);
+      EXPECT_LT(slept.elapsed(), 25ms * patience);
+    }
+    stop = true;
+    for (auto& p : pipes) EXPECT_EQ(::write(p[1], "x", 1), 1);
+    all.wait();
+  });
+  for (auto& p : pipes) {
+    ::close(p[0]);
+    ::close(p[1]);
+  }
+}
+
+}  // namespace
