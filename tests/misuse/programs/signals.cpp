@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
 #include <unistd.h>
 
@@ -58,7 +59,10 @@ SCENARIO(everything) {
 
 SCENARIO(quiet) {
   runnel::run([] {
-    say("ready");
+    std::thread([] {
+      while (runnel::goroutines().front().state != "sleep") std::this_thread::sleep_for(1ms);
+      say("ready");
+    }).detach();
     runnel::sleep_for(1h);
   });
 }
