@@ -37,6 +37,10 @@ function(runnel_add_suite name)
     test_${name}
     PRIVATE RUNNEL_PROGRAM_DIR="${RUNNEL_PROGRAMS}" RUNNEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
             $<$<BOOL:${CMAKE_CROSSCOMPILING}>:RUNNEL_TEST_SLOW_MACHINE>)
+  if(RUNNEL_SANITIZE STREQUAL "address")
+    # The checks of undefined behaviour make optimising the tests take as long as all the rest of the build.
+    target_compile_options(test_${name} PRIVATE -O0)
+  endif()
   if(TARGET runnel_tool)
     target_compile_definitions(test_${name} PRIVATE RUNNEL_TOOL="$<TARGET_FILE:runnel_tool>")
   endif()

@@ -8,8 +8,10 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if RUNNEL_ASAN
+#include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 
 namespace runnel::detail {
@@ -34,6 +36,8 @@ struct sanitizer_fiber {
     low = stack_low;
     size = bytes;
     __asan_unpoison_memory_region(stack_low, bytes);
+    // What a goroutine that is still blocked at the end holds is not lost.
+    __lsan_register_root_region(low, size);
 #endif
   }
   /// The context has ended and its stack is not in use any more.
@@ -42,11 +46,22 @@ struct sanitizer_fiber {
     __tsan_destroy_fiber(tsan);
     tsan = nullptr;
 #endif
+#if RUNNEL_ASAN
+    __lsan_unregister_root_region(low, size);
+#endif
   }
   /// For the context a thread starts with.
   void adopt_thread() noexcept {
 #if RUNNEL_TSAN
     tsan = __tsan_get_current_fiber();
+#endif
+#if RUNNEL_ASAN
+    pthread_attr_t attributes;
+    void* stack = nullptr;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    pthread_attr_getstack(&attributes, &stack, &size);
+    pthread_attr_destroy(&attributes);
+    low = stack;
 #endif
   }
 };
@@ -62,17 +77,10 @@ inline void leaving([[maybe_unused]] sanitizer_fiber& from, [[maybe_unused]] san
 #endif
 }
 
-/// First thing on the other side. `came_from`: filled in for a thread's own stack, whose bounds nobody told us.
-inline void arrived([[maybe_unused]] sanitizer_fiber& self,
-                    [[maybe_unused]] sanitizer_fiber* came_from) noexcept {
+/// First thing on the other side.
+inline void arrived([[maybe_unused]] sanitizer_fiber& self) noexcept {
 #if RUNNEL_ASAN
-  const void* low = nullptr;
-  std::size_t size = 0;
-  __sanitizer_finish_switch_fiber(self.fake_stack, &low, &size);
-  if (came_from != nullptr) {
-    came_from->low = low;
-    came_from->size = size;
-  }
+  __sanitizer_finish_switch_fiber(self.fake_stack, nullptr, nullptr);
 #endif
 }
 

@@ -36,7 +36,7 @@ namespace {
 void goroutine_main(void* switch_arg, void* self) {
   auto& g = *static_cast<goroutine*>(self);
   auto& p = *static_cast<processor*>(switch_arg);
-  arrived(g.fiber, &p.sched_fiber);
+  arrived(g.fiber);
   finish_switch(p);
   g.entry(g.closure);
   end_goroutine(g);
@@ -60,7 +60,7 @@ void switch_away(processor& p, goroutine& self, goroutine* to) noexcept {
     resumed = runnel_switch(&self.sp, p.sched_sp, &p);
   }
   auto& now = *static_cast<processor*>(resumed);
-  arrived(self.fiber, nullptr);
+  arrived(self.fiber);
   finish_switch(now);
 }
 
@@ -88,10 +88,10 @@ processor* switch_into(processor& p, goroutine& to) noexcept {
   leaving(own, to.fiber, false);
   auto* now = static_cast<processor*>(runnel_switch(&p.sched_sp, to.sp, &p));
   if (now == nullptr) {  // the processor went to another thread when `to` was locked to this one
-    arrived(this_thread()->base_fiber, nullptr);
+    arrived(this_thread()->base_fiber);
     return nullptr;
   }
-  arrived(now->sched_fiber, nullptr);
+  arrived(now->sched_fiber);
   finish_switch(*now);
   return now;
 }

@@ -134,7 +134,7 @@ void leave_locked_thread(goroutine& g, bool ends) noexcept {
   take_exceptions(*eh, g.exceptions);
   leaving(g.fiber, t.base_fiber, ends);
   void* p = runnel_switch(&g.sp, t.base_sp, nullptr);
-  arrived(g.fiber, nullptr);
+  arrived(g.fiber);
   finish_switch(*static_cast<processor*>(p));
 }
 

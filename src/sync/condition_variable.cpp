@@ -1,5 +1,7 @@
 #include <runnel/condition_variable.hpp>
 
+#include <sched.h>
+
 #include "sync/waiters.hpp"
 
 namespace runnel::detail {
@@ -24,6 +26,12 @@ void announce_parked(void* arg) noexcept {
   agent* const who = w.who;
   phase expected = phase::listed;
   if (!w.state.compare_exchange_strong(expected, phase::parked)) ready(who);
+}
+
+// A timer may wake the waiter before announce_parked() has had its last look at it, on another processor and a few
+// instructions away.
+void await_announced(const cond_waiter& w) noexcept {
+  while (w.state.load() == phase::listed) sched_yield();
 }
 
 bool claim_as(cond_waiter& w, std::uint32_t who) noexcept {
@@ -64,7 +72,10 @@ bool cond_core::sleep(cond_waiter& w, std::int64_t deadline) {
       if (!give_up(w)) await_settled(w);
     } else {
       settled = park_until(wait_reason::cond_wait, &announce_parked, &w, w.claimed, deadline);
-      if (w.claimed.load() == claimed_by_timeout) (void)give_up(w);
+      if (w.claimed.load() == claimed_by_timeout) {
+        await_announced(w);
+        (void)give_up(w);
+      }
     }
     if (!settled) {
       (void)give_up(w);

@@ -68,6 +68,40 @@ tests() {
   return 1
 }
 
+# in_one_process NAME FILTER PROGRAM...: runs the tests of GoogleTest programs that FILTER names, each program in two
+# processes side by side, and counts them. Programs of a sanitizer build take longer to start than most of their tests
+# take; and here what one test leaves behind meets the next.
+in_one_process() {
+  local name=$1 filter=$2 start=$SECONDS all_passed=0 all_failed=0 program shard log passed failures status
+  shift 2
+  for program in "$@"; do
+    local prefix logs_of=() pids=()
+    prefix=$logs/$(log_name "$name $(basename "$program")")
+    for shard in 0 1; do
+      logs_of+=("$prefix-$shard.log")
+      GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$shard timeout 600 "${runner[@]}" "$program" \
+        --gtest_brief=1 --gtest_filter="$filter" >"$prefix-$shard.log" 2>&1 </dev/null &
+      pids+=($!)
+    done
+    for shard in 0 1; do
+      status=0
+      wait "${pids[shard]}" || status=$?
+      log=${logs_of[shard]}
+      passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log")
+      failures=$(grep -c '^\[  FAILED  \] .* ms)$' "$log")
+      [ "$status" = 0 ] || [ "$failures" -gt 0 ] || failures=1 # a sanitizer's report, or a crash
+      [ "${passed:-0}" -gt 0 ] || [ "$failures" -gt 0 ] || failures=1
+      all_passed=$((all_passed + ${passed:-0})) all_failed=$((all_failed + failures))
+      [ "$failures" = 0 ] || tail -n 120 "$log"
+    done
+  done
+  passed_total=$((passed_total + all_passed)) failed_total=$((failed_total + all_failed))
+  local word=ok
+  [ "$all_failed" = 0 ] || word=FAILED
+  printf '%-28s %-6s  %4d s  %d passed, %d failed\n' "$name" $word $((SECONDS - start)) "$all_passed" "$all_failed"
+  [ "$all_failed" = 0 ]
+}
+
 # ThreadSanitizer of g++ 12 cannot place its shadow where the kernel randomises addresses by more than 28 bits.
 without_randomisation() {
   local bits

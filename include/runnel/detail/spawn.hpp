@@ -36,10 +36,16 @@ void run_inline_closure(void* storage) {
 }
 
 template <class C>
+void destroy_heap_closure(C* closure) noexcept {
+  closure->~C();
+  ::operator delete(static_cast<void*>(closure), std::align_val_t(alignof(C)));
+}
+
+template <class C>
 void run_heap_closure(void* storage) {
   C* closure = *static_cast<C**>(storage);
   (*closure)();
-  delete closure;
+  destroy_heap_closure(closure);
 }
 
 template <class C, class Make>
@@ -73,8 +79,7 @@ void spawn(std::size_t stack_size, std::string_view name, void* created_at, Make
       *static_cast<C**>(made.storage) = closure;
       start_goroutine(made, &run_heap_closure<C>, created_at);
     } catch (...) {
-      closure->~C();
-      ::operator delete(static_cast<void*>(closure), std::align_val_t(alignof(C)));
+      destroy_heap_closure(closure);
       throw;
     }
   }
