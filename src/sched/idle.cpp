@@ -171,13 +171,12 @@ void stop_spinning(processor& p) noexcept {
   sched.spinning.fetch_sub(1);
 }
 
-// Unless it is the last: that one looks into all queues when it goes idle, and finds what this one moved before.
-bool leave_active() noexcept {
-  std::int32_t n = sched.active.load();
-  while (n > 1)
-    if (sched.active.compare_exchange_weak(n, n - 1)) return true;
-  return false;
-}
+// Of the active ones, those that are neither stuck in the kernel nor inside blocking(): for each of these the limit is
+// one above max_procs.
+std::int32_t running_freely() noexcept { return sched.max_procs.load() - sched.spare.load(); }
+
+// One at a time steps back, so that the last one sees that it is the last.
+std::atomic<bool> stepping_back{false};
 
 }  // namespace
 
@@ -219,17 +218,23 @@ void enter_idle(processor& p) noexcept {
 }
 
 bool retire_if_contended(processor& p) noexcept {
-  if (!to_be_judged(p) || !contended(p)) return false;
-  move_to_global(p);
-  if (!leave_active()) return false;
-  sched.patience.store(most_patience, std::memory_order_relaxed);
-  p.stolen = 0;
-  p.status.store(processor_status::idle);
-  push_idle(p);
-  stop_spinning(p);
-  sched.spare.fetch_add(1);
-  sleep_idle(p);
-  return true;
+  if (!to_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
+  const bool others_run = running_freely() > 1;
+  if (others_run) {
+    move_to_global(p);
+    sched.patience.store(most_patience, std::memory_order_relaxed);
+    p.stolen = 0;
+    p.status.store(processor_status::idle);
+    push_idle(p);
+    sched.active.fetch_sub(1);
+    stop_spinning(p);
+    sched.spare.fetch_add(1);
+    // Another one that has gone idle meanwhile may have looked for work while this was moving it.
+    if (running_freely() < 1 && any_queued_work(false)) wake_for_work();
+  }
+  stepping_back.store(false);
+  if (others_run) sleep_idle(p);
+  return others_run;
 }
 
 bool retire_if_surplus(processor& p) noexcept {
