@@ -4,7 +4,6 @@
 #include <mutex>
 
 #include "base/futex.hpp"
-#include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/switch.hpp"
 
@@ -201,7 +200,7 @@ goroutine* pick_local(processor& p) noexcept {
   // Fair turns count slices: counting picks would give a pair that hands on often less time than one that does rarely.
   if (goroutine* g = take_next(p)) return g;
   begin_slice(p);
-  if (fair_turn(p) || to_be_judged(p)) [[unlikely]]
+  if (fair_turn(p)) [[unlikely]]
     return nullptr;
   return take_queued(p);
 }
@@ -233,7 +232,7 @@ goroutine* find_work(processor& p) noexcept {
     p.status.store(processor_status::searching, std::memory_order_relaxed);
     if (sched.stopping.load()) [[unlikely]]
       stop_for_ever(p);
-    if (retire_if_surplus(p) || retire_if_contended(p)) continue;
+    if (retire_if_surplus(p)) continue;
     goroutine* g = nullptr;
     if (fair_turn(p)) {
       begin_slice(p);
