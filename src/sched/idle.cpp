@@ -157,10 +157,9 @@ bool sleep_until_needed(processor& p) noexcept {
 }
 
 void sleep_idle(processor& p) noexcept {
-  if (!sleep_until_needed(p)) {
-    p.wake_word.fetch_and(~woken_bit);
-    p.spinning = true;  // whoever woke us counted us
-  }
+  if (sleep_until_needed(p)) return;
+  p.wake_word.fetch_and(~woken_bit);
+  p.spinning = true;  // whoever woke us counted us
 }
 
 void stop_spinning(processor& p) noexcept {

@@ -283,16 +283,13 @@ void push_global(goroutine_list& list) noexcept {
   sched.global_size.store(sched.global.count);
 }
 
-bool move_to_global(processor& p) noexcept {
+void flush_queues(processor& p) noexcept {
   goroutine_list list;
   while (goroutine* g = take_any_local(p)) list.push_back(g);
-  if (list.count == 0) return false;
-  push_global(list);
-  return true;
-}
-
-void flush_queues(processor& p) noexcept {
-  if (move_to_global(p)) wake_for_work();
+  if (list.count > 0) {
+    push_global(list);
+    wake_for_work();
+  }
 }
 
 bool any_queued_work(bool with_next) noexcept {

@@ -116,8 +116,7 @@ goroutine* pick_local(
 void enter_idle(processor& p) noexcept;         // idle.cpp; returns once woken, active again
 void leave_spinning(processor& p) noexcept;     // idle.cpp
 bool retire_if_surplus(processor& p) noexcept;  // idle.cpp
-bool move_to_global(processor& p) noexcept;     // loop.cpp: all that is queued here; false: nothing
-void flush_queues(processor& p) noexcept;       // loop.cpp: the same, and wakes somebody for it
+void flush_queues(processor& p) noexcept;       // loop.cpp: everything it has to the global queue
 processor* new_processor() noexcept;  // threads.cpp; idle; null: the limit of threads is reached
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
 void enqueue_here(processor& p, goroutine* g) noexcept;  // woken queue, or the global one when full

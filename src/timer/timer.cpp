@@ -37,10 +37,12 @@ class timer_heap {
     return true;
   }
 
+  static constexpr std::size_t batch_size = 32;  // taken under one lock
+
   struct batch {
-    std::array<agent*, 32> agents;
+    std::array<agent*, batch_size> agents;
     std::uint32_t agent_count = 0;
-    std::array<timer_object*, 32> objects;
+    std::array<timer_object*, batch_size> objects;
     std::uint32_t object_count = 0;
 
     std::uint32_t size() const noexcept { return agent_count + object_count; }
@@ -48,7 +50,7 @@ class timer_heap {
 
   /// Takes what is due, as far as it fits; claims waits. True: there may be more.
   bool take_due(std::int64_t now, batch& out) noexcept {
-    std::array<timer_node*, 32> due;
+    std::array<timer_node*, batch_size> due;
     std::uint32_t n = 0;
     std::lock_guard lock(mu_);
     // In two passes: each node, and whoever waits by it, is on a page of its own, and so is fetched early.
