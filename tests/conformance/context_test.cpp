@@ -309,9 +309,9 @@ MATRIX_TEST(Context, NoGoroutineOrThreadBelongsToOne_CX45) {
     many.push_back(with_timeout(with_value<number_key>(parent, i), 1h));
     many.push_back(runnel::with_stop_token(parent, source.get_token()));
   }
-  EXPECT_LE(runnel::num_goroutines(), before);
+  EXPECT_EQ(runnel::num_goroutines(), before);
   cancel();
-  EXPECT_LE(runnel::num_goroutines(), before);
+  EXPECT_EQ(runnel::num_goroutines(), before);
 }
 
 }  // namespace

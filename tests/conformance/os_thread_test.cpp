@@ -255,16 +255,24 @@ MATRIX_TEST(Stack, DeepRecursionIsWhole_SC21) {
   wait_group all;
   const chan<int> meet;
   std::atomic<int> sum{0};
-  constexpr int deep = slowdown == 1 ? 1023 : 127;  // a sanitizer's frames are large
-  all.go([&] { sum += recurse(deep, nullptr); });
-  all.go([&] {
+  // A sanitizer's frames are large.
+  const runnel::go_options options{.stack_size = slowdown == 1 ? 0 : std::size_t{4} << 20};
+  const auto start = [&](auto f) {
+    all.add(1);
+    runnel::go(options, [&all, f] {
+      f();
+      all.done();
+    });
+  };
+  start([&] { sum += recurse(1023, nullptr); });
+  start([&] {
     runnel::lock_os_thread();
-    sum += recurse(deep, nullptr);
+    sum += recurse(1023, nullptr);
   });
-  for (int i = 0; i < 3; ++i) all.go([&] { sum += recurse(deep, &meet); });
+  for (int i = 0; i < 3; ++i) start([&] { sum += recurse(1023, &meet); });
   for (int i = 0; i < 3; ++i) meet.send(0);
   all.wait();
-  EXPECT_EQ(sum, 5 * (deep + 1));
+  EXPECT_EQ(sum, 5 * 1024);
 }
 
 [[gnu::noinline]] int use_stack(std::size_t bytes) {

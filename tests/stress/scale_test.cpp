@@ -20,6 +20,7 @@
 
 #include "../support/matrix.hpp"
 #include "../support/stopwatch.hpp"
+#include "crowd.hpp"
 
 namespace {
 
@@ -50,20 +51,10 @@ long memory_held() {
 // Parks n goroutines on one channel, closes it, and waits for all to end; how much memory they took.
 long park_and_wake(long n, std::chrono::nanoseconds& woken_within) {
   const long before = memory_held();
-  const chan<void> gate;
-  std::atomic<long> parked{0};
-  std::atomic<long> left{0};
-  for (long i = 0; i < n; ++i)
-    runnel::go([&, gate] {
-      ++parked;
-      gate.recv();
-      ++left;
-    });
-  EXPECT_TRUE(eventually([&] { return parked == n; }, 120s));
+  crowd all(n, 120s);
   const long taken = memory_held() - before;
   const stopwatch closing;
-  gate.close();
-  EXPECT_TRUE(eventually([&] { return left == n; }, 60s));
+  all.wake(60s);
   woken_within = closing.elapsed();
   EXPECT_TRUE(eventually([&] { return runnel::num_goroutines() <= 1; }, 60s));
   return taken;

@@ -13,6 +13,7 @@
 
 #include "../support/matrix.hpp"
 #include "checksum.hpp"
+#include "crowd.hpp"
 
 namespace {
 
@@ -74,19 +75,9 @@ MATRIX_TEST(SpawnStress, BurstsFromManySides) {
 
 MATRIX_TEST(SpawnStress, ManyParkedAtOnce) {
   const int n = scaled(30'000);
-  const chan<void> gate;
-  std::atomic<int> parked{0};
-  std::atomic<int> left{0};
-  for (int i = 0; i < n; ++i)
-    runnel::go([&, gate] {
-      ++parked;
-      gate.recv();
-      ++left;
-    });
-  EXPECT_TRUE(eventually([&] { return parked == n; }));
+  crowd all(n, 10s);
   EXPECT_GE(runnel::num_goroutines(), static_cast<std::size_t>(n));
-  gate.close();
-  EXPECT_TRUE(eventually([&] { return left == n; }));
+  all.wake(10s);
 }
 
 // Threads that end right after waking a goroutine, and goroutines that end right after waking a thread.
