@@ -34,6 +34,15 @@ attribute() { # FILE NAME: a number in a JUnit file's head
   sed -n "1,/<testcase/s/.*[[:space:]]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
 }
 
+# count NAME START PASSED FAILED SKIPPED: adds to the totals and says so; fails where a test did.
+count() {
+  local word=ok
+  [ "$4" = 0 ] || word=FAILED
+  printf '%-28s %-6s  %4d s  %d passed, %d failed, %d skipped\n' "$1" $word $((SECONDS - $2)) "$3" "$4" "$5"
+  passed_total=$((passed_total + $3)) failed_total=$((failed_total + $4))
+  [ "$4" = 0 ]
+}
+
 # tests NAME DIR CTEST-ARGUMENT...: runs ctest, counts its tests, and shows the output of those that failed.
 tests() {
   local name=$1 dir=$2 start=$SECONDS status=0
@@ -54,13 +63,7 @@ tests() {
   passed=$((total - failures - skipped - disabled))
   # A runner that fails for another reason than a failed test counts as a failure too.
   [ "$status" = 0 ] || [ "$failures" -gt 0 ] || failures=1
-  passed_total=$((passed_total + passed))
-  failed_total=$((failed_total + failures))
-  local word=ok
-  [ "$failures" = 0 ] || word=FAILED
-  printf '%-28s %-6s  %4d s  %d passed, %d failed, %d skipped\n' \
-    "$name" $word $((SECONDS - start)) "$passed" "$failures" "$((skipped + disabled))"
-  [ "$failures" = 0 ] && return 0
+  count "$name" "$start" "$passed" "$failures" $((skipped + disabled)) && return 0
   # The output of a failed test follows its line.
   awk '/^ *[0-9]+\/[0-9]+ Test +#/ { show = /\*\*\*/ && !/Skipped/ ? 60 : 0 } /^ +Start +[0-9]+: / { next }
     /^[0-9]+% tests passed/ { show = 0 } show-- > 0' "$log" | head -n 400
@@ -72,13 +75,12 @@ tests() {
 # processes side by side, and counts them. Programs of a sanitizer build take longer to start than most of their tests
 # take; and here what one test leaves behind meets the next.
 in_one_process() {
-  local name=$1 filter=$2 start=$SECONDS all_passed=0 all_failed=0 program shard log passed failures status
+  local name=$1 filter=$2 start=$SECONDS all_passed=0 all_failed=0 skipped=0 program shard log passed failures status
   shift 2
   for program in "$@"; do
-    local prefix logs_of=() pids=()
+    local prefix pids=()
     prefix=$logs/$(log_name "$name $(basename "$program")")
     for shard in 0 1; do
-      logs_of+=("$prefix-$shard.log")
       GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$shard timeout 600 "${runner[@]}" "$program" \
         --gtest_brief=1 --gtest_filter="$filter" >"$prefix-$shard.log" 2>&1 </dev/null &
       pids+=($!)
@@ -86,20 +88,17 @@ in_one_process() {
     for shard in 0 1; do
       status=0
       wait "${pids[shard]}" || status=$?
-      log=${logs_of[shard]}
+      log=$prefix-$shard.log
       passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log")
       failures=$(grep -c '^\[  FAILED  \] .* ms)$' "$log")
       [ "$status" = 0 ] || [ "$failures" -gt 0 ] || failures=1 # a sanitizer's report, or a crash
       [ "${passed:-0}" -gt 0 ] || [ "$failures" -gt 0 ] || failures=1
       all_passed=$((all_passed + ${passed:-0})) all_failed=$((all_failed + failures))
+      skipped=$((skipped + $(grep -c '^\[  SKIPPED \] .* ms)$' "$log")))
       [ "$failures" = 0 ] || tail -n 120 "$log"
     done
   done
-  passed_total=$((passed_total + all_passed)) failed_total=$((failed_total + all_failed))
-  local word=ok
-  [ "$all_failed" = 0 ] || word=FAILED
-  printf '%-28s %-6s  %4d s  %d passed, %d failed\n' "$name" $word $((SECONDS - start)) "$all_passed" "$all_failed"
-  [ "$all_failed" = 0 ]
+  count "$name" "$start" "$all_passed" "$all_failed" "$skipped"
 }
 
 # ThreadSanitizer of g++ 12 cannot place its shadow where the kernel randomises addresses by more than 28 bits.
