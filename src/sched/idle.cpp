@@ -77,7 +77,9 @@ bool remove_idle(processor& p) noexcept {
 }
 
 void count_active() noexcept {
-  if (sched.active.fetch_add(1) == 0 && sched.wake_monitor != nullptr) sched.wake_monitor();
+  const bool first = sched.active.fetch_add(1) == 0;
+  sched.activations.fetch_add(1);  // after `active`: see watch/deadlock.cpp
+  if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 
 bool anything_to_watch() noexcept {
@@ -130,8 +132,11 @@ bool watch_once(processor& p) noexcept {
   sched.watch_until.store(0);
   sched.watcher_polls.store(false);
   if ((p.wake_word.load() & woken_bit) != 0) return false;
+  sched.watch_turns.fetch_add(1);
   adapt_gathering(run_due_timers(p));
-  return activate_watcher(p);
+  const bool active = activate_watcher(p);
+  sched.watch_turns.fetch_add(1);
+  return active;
 }
 
 // Sleeps until woken or, as the watcher, until there is work to run. True: not woken, but active.

@@ -89,6 +89,31 @@ bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
   return park_as_thread(reason);
 }
 
+namespace {
+
+// Whoever gives the signal takes a parked thread off the count.
+void wait_for_signal(thread_agent& self) noexcept {
+  thread_parks();
+  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
+  if (!self.signal.compare_exchange_strong(expected, thread_agent::parked))
+    sched.parked_threads.fetch_sub(1);
+  while (self.signal.load() == thread_agent::parked)
+    futex_wait(self.signal, thread_agent::parked, never);
+}
+
+void ready_thread(thread_agent& t) noexcept {
+  std::atomic<std::uint32_t>* signal = &t.signal;
+  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
+  if (!signal->compare_exchange_strong(expected, thread_agent::signalled) &&
+      expected == thread_agent::parked) {
+    sched.parked_threads.fetch_sub(1);  // first, lest it has ended and still counts as parked
+    signal->store(thread_agent::signalled);
+  }
+  futex_wake(signal);  // the thread may be gone: only the address is used
+}
+
+}  // namespace
+
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
   goroutine* g = self.locked;
   if (g != nullptr) {
@@ -96,26 +121,20 @@ bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) 
     g->since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
     g->state.store(goroutine_state::waiting);
   }
-  const bool endless = deadline == never;
-  if (endless) thread_parks();
-  while (self.signal.load() == 0) {
-    if (deadline <= 0 || (!endless && now_ns() >= deadline)) break;
-    futex_wait(self.signal, 0, deadline);
-  }
-  if (endless) sched.parked_threads.fetch_sub(1);
+  if (deadline == never)
+    wait_for_signal(self);
+  else
+    while (self.signal.load() == thread_agent::no_signal && now_ns() < deadline)
+      futex_wait(self.signal, thread_agent::no_signal, deadline);
   if (g != nullptr) g->state.store(goroutine_state::running);
-  return self.signal.exchange(0) != 0;
+  return self.signal.exchange(thread_agent::no_signal) != thread_agent::no_signal;
 }
 
 void ready(agent* who) noexcept {
-  if (who->what == agent::kind::goroutine) [[likely]] {
+  if (who->what == agent::kind::goroutine) [[likely]]
     ready_goroutine(*static_cast<goroutine*>(who));
-    return;
-  }
-  auto& t = *static_cast<thread_agent*>(who);
-  std::atomic<std::uint32_t>* signal = &t.signal;
-  signal->store(1);  // the thread may be gone from here on: only its address is used
-  futex_wake(signal);
+  else
+    ready_thread(*static_cast<thread_agent*>(who));
 }
 
 void throw_deadlock() { throw deadlock_error(); }

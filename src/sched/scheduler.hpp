@@ -48,6 +48,7 @@ struct scheduler {
   // waits all the same, so that a wrong guess costs no more.
   std::atomic<std::uint32_t> patience{1};
   alignas(cache_line) std::atomic<std::int32_t> active{0};
+  std::atomic<std::uint64_t> activations{0};  // how often a processor has become active
   std::atomic<std::int32_t> max_procs{0};
   std::atomic<std::int32_t> blocking{0};  // goroutines inside blocking()
   spinlock idle_lock;
@@ -57,7 +58,9 @@ struct scheduler {
   std::atomic<std::int64_t> watch_until{
       0};  // when the sleeping watcher will look again; 0: none sleeps
   std::atomic<bool> watcher_polls{false};  // it sleeps in the poller, not on its wake word
-  std::int64_t shortest_watch = 0;         // the watcher's: how long it sleeps at least, in ns
+  std::atomic<std::uint32_t> watch_turns{
+      0};  // odd while the watcher, not yet active, moves what is due into a queue
+  std::int64_t shortest_watch = 0;  // the watcher's: how long it sleeps at least, in ns
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;

@@ -14,10 +14,12 @@ namespace runnel::detail {
 struct thread_agent : agent {
   constexpr thread_agent() noexcept : agent{kind::thread} {}
 
-  std::atomic<std::uint32_t> signal{0};  // 1: ready() was called
-  random_source random;                  // owner only
-  goroutine* locked = nullptr;           // owner only: the goroutine that is locked to this thread
-  void* base_sp = nullptr;  // owner only: the thread's own context while `locked` runs on it
+  // Whoever makes the thread ready takes it off the count of parked threads: it may sleep on for a while.
+  enum : std::uint32_t { no_signal, parked, signalled };
+  std::atomic<std::uint32_t> signal{no_signal};  // parked: in the count of parked threads
+  random_source random;                          // owner only
+  goroutine* locked = nullptr;  // owner only: the goroutine that is locked to this thread
+  void* base_sp = nullptr;      // owner only: the thread's own context while `locked` runs on it
   sanitizer_fiber base_fiber;
   goroutine* leaving = nullptr;  // owner only: it has just left this thread, which is about to end
   bool leaving_ended = false;    // owner only: it has ended

@@ -125,7 +125,7 @@ void leave_locked_thread(goroutine& g, bool ends) noexcept {
   thread_agent& t = *this_thread();
   t.locked = nullptr;
   g.thread = nullptr;
-  t.signal.store(0);
+  t.signal.store(thread_agent::no_signal);
   auto* eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
   take_exceptions(*eh, g.exceptions);
   leaving(g.fiber, t.base_fiber, ends);

@@ -2,8 +2,14 @@
 //
 // It is made only when nobody can wake anybody: no goroutine runs or is runnable, no timer is armed (channel timers are
 // armed only while somebody awaits them), no descriptor is waited for, nothing is inside blocking(), and every thread
-// of the process is either the runtime's own or parked in this library without a timeout. All of that is looked at
-// twice with the count of threads between, and the count of wake-ups must not have moved. In doubt it stays silent.
+// of the process is either the runtime's own or parked in this library without a timeout. In doubt it stays silent.
+//
+// All of that cannot be looked at in one instant. It is looked at twice, with the count of threads between, and nothing
+// that counts movements may have moved from before the first look until after the second. Then no processor was active
+// from the end of the first look on (one that became active would be counted after it has raised `active` and before it
+// lowers it), so that work could only move from a timer or descriptor into a queue. The watcher's moves are counted, but
+// for those out of the poller, which lets go of a descriptor after it has made ready whoever waited; hence sources are
+// looked at before queues.
 #include "watch/deadlock.hpp"
 
 #include <dirent.h>
@@ -21,9 +27,18 @@ namespace {
 constexpr int sanitizer_threads = RUNNEL_TSAN ? 1 : 0;
 
 bool all_quiet() noexcept {
-  return sched.active.load() == 0 && sched.blocking.load() == 0 && !any_queued_work(true) &&
-         earliest_timer() == never && !sched.poller->pending();
+  return earliest_timer() == never && !sched.poller->pending() && !any_queued_work(true) &&
+         sched.blocking.load() == 0 && sched.active.load() == 0;
 }
+
+struct movements {
+  std::uint64_t activations = sched.activations.load();
+  std::uint64_t parks = sched.park_count.load();
+  std::uint32_t watch_turns = sched.watch_turns.load();
+
+  bool under_way() const noexcept { return watch_turns % 2 != 0; }
+  bool operator==(const movements&) const = default;
+};
 
 // -1: cannot be told.
 int threads_of_process() noexcept {
@@ -73,14 +88,15 @@ bool make_throw(goroutine& g) noexcept {
 }  // namespace
 
 deadlock_verdict check_deadlock() noexcept {
-  if (!any_run() || sched.stopping.load() || panicking() || !all_quiet())
-    return deadlock_verdict::alive;
+  if (!any_run() || sched.stopping.load() || panicking()) return deadlock_verdict::alive;
+  const movements before;
+  if (before.under_way()) return deadlock_verdict::unsure;
+  if (!all_quiet()) return deadlock_verdict::alive;
   const wishes w = ask_runs();
   if (w.main_is_ending) return deadlock_verdict::alive;
   if (!w.terminate && !w.throw_error) return deadlock_verdict::none;
-  const std::uint64_t wakeups = sched.park_count.load();
-  if (others_could_wake()) return deadlock_verdict::unsure;
-  if (!all_quiet() || sched.park_count.load() != wakeups) return deadlock_verdict::unsure;
+  if (others_could_wake() || movements() != before || !all_quiet() || movements() != before)
+    return deadlock_verdict::unsure;
   if (w.terminate) fatal("all goroutines are asleep - deadlock!");
   goroutine* chosen[16];
   std::size_t n = 0;

@@ -71,6 +71,18 @@ SCENARIO(sleep_for_an_hour) {  // DL-08
   });
 }
 
+// Timers that fire at about the time when sysmon begins to look for a deadlock.
+SCENARIO(callbacks_during_the_look) {
+  runnel::run([] {
+    for (auto delay = 14'000us; delay < 17'000us; delay += 50us) {
+      const chan<void> fired;
+      runnel::after_func(delay, [=] { fired.send(); });
+      fired.recv();
+    }
+    say("woken");
+  });
+}
+
 SCENARIO(callback_in_an_hour) {  // DL-08
   alarm_after_quiet();
   runnel::run([] {
