@@ -83,10 +83,11 @@ goroutine* take_fairly(processor& p) noexcept {
   const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
   const bool neglected = !p.took_started;
   p.took_started = false;
-  // In turns: a goroutine that yields here goes to the global queue, which therefore need not ever be empty.
+  // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
+  // its successor before it ends keeps the other filled.
   const bool before_global =
-      neglected && p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
-  if (before_global || now - p.oldest_at >= oldest_waits) {
+      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
+  if (before_global && (neglected || now - p.oldest_at >= oldest_waits)) {
     p.oldest_at = now;
     if (goroutine* g = p.started_here.steal()) return g;
   }
@@ -290,6 +291,19 @@ void flush_queues(processor& p) noexcept {
     push_global(list);
     wake_for_work();
   }
+}
+
+void take_over(processor& held_up) noexcept {
+  goroutine_list list;
+  if (goroutine* g = held_up.next.load(); g != nullptr)
+    if (held_up.next.compare_exchange_strong(g, nullptr)) list.push_back(g);
+  std::array<goroutine*, most_stolen> taken;
+  while (const std::uint32_t n = held_up.woken.steal_half(taken.data()))
+    for (std::uint32_t i = 0; i < n; ++i) list.push_back(taken[i]);
+  while (goroutine* g = held_up.started_here.steal()) list.push_back(g);
+  if (list.count == 0) return;
+  push_global(list);
+  wake_for_work();
 }
 
 bool any_queued_work(bool with_next) noexcept {

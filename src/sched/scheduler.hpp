@@ -109,6 +109,9 @@ void wake_watcher(std::int64_t deadline) noexcept;
 /// One more (or one fewer) processor may be active beside max_procs.
 void adjust_limit(std::int32_t by) noexcept;
 bool any_queued_work(bool with_next) noexcept;
+/// What waits for a processor whose thread does not get on goes to the global queue: the others need never run out of
+/// work of their own, and so need never steal.
+void take_over(processor& held_up) noexcept;
 std::int64_t earliest_timer() noexcept;
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------

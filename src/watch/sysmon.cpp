@@ -98,13 +98,16 @@ class monitor {
       o.slice_since = now;
       return;
     }
-    if (p.in_blocking.load() && p.blocking_tick.load() == t)
-      return;  // counted by blocking() itself
+    if (p.in_blocking.load() && p.blocking_tick.load() == t) {  // counted by blocking() itself
+      if (o.tick_since != now) take_over(p);
+      return;
+    }
     if (now - o.slice_since >= slice) {
       end_slice(p);
       o.slice_since = now;
     }
     if (!o.replaced && is_stuck(p, o, now)) replace(o, now);
+    if (o.replaced) take_over(p);
   }
 
   void give_back(observation& o) {
