@@ -234,6 +234,26 @@ MATRIX_TEST(Scheduler, AGoroutineBlockedInTheKernelHoldsUpNobody) {
   for (const int fd : ends) ::close(fd);
 }
 
+// Those that yield are stolen first, and whoever has them never runs out of work.
+MATRIX_TEST(Scheduler, WhatWaitsForABlockedProcessorIsRunByBusyOnes) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> ran{0};
+  wait_group all;
+  all.go([&] {
+    for (int i = 0; i < 8; ++i)
+      all.go([&] {
+        while (!stop) runnel::yield();
+      });
+    for (int i = 0; i < 50; ++i) all.go([&] { ++ran; });
+    runnel::blocking([&] {
+      while (!stop) ::usleep(1000);
+    });
+  });
+  EXPECT_TRUE(eventually([&] { return ran == 50; }, 5s * patience)) << ran;
+  stop = true;
+  all.wait();
+}
+
 // -- processors ------------------------------------------------------------------------------------------------------
 
 MATRIX_TEST(Scheduler, TheProcessorCountChangesUnderLoad_SC12) {
@@ -256,6 +276,24 @@ MATRIX_TEST(Scheduler, TheProcessorCountChangesUnderLoad_SC12) {
   alive.wait();
   runnel::set_max_procs(before);
   EXPECT_GT(generations, 4);
+}
+
+// Slices so long that between two looks at the global queue the oldest of those started here has always waited long.
+MATRIX_TEST(Scheduler, ChainsOfComputingGoroutinesDoNotKeepOthersFromRunning) {
+  std::atomic<bool> stop{false};
+  wait_group alive;
+  std::function<void()> respawn = [&] {
+    const auto end = std::chrono::steady_clock::now() + 200us;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    if (!stop) alive.go(respawn);
+  };
+  for (int i = 0; i < procs(); ++i) alive.go(respawn);
+  const stopwatch watch;
+  for (int i = 0; i < 10; ++i) runnel::yield();
+  EXPECT_LT(watch.elapsed(), 2s * patience);
+  stop = true;
+  alive.wait();
 }
 
 MATRIX_TEST(Scheduler, SetMaxProcsReturnsTheFormerValue_SC13) {

@@ -71,6 +71,12 @@ tests() {
   return 1
 }
 
+# failed_in LOG: what GoogleTest's failed tests wrote, and the one that was under way when the program ended.
+failed_in() {
+  awk '/^\[ RUN  / { text = "" } { text = text $0 "\n" } /^\[  FAILED  \].*ms\)$/ { printf "%s", text; text = "" }
+    /^\[       OK/ { text = "" } END { printf "%s", text }' "$1" | head -n 400
+}
+
 # in_one_process NAME FILTER PROGRAM...: runs the tests of GoogleTest programs that FILTER names, each program in two
 # processes side by side, and counts them. Programs of a sanitizer build take longer to start than most of their tests
 # take; and here what one test leaves behind meets the next.
@@ -81,8 +87,9 @@ in_one_process() {
     local prefix pids=()
     prefix=$logs/$(log_name "$name $(basename "$program")")
     for shard in 0 1; do
-      GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$shard timeout 600 "${runner[@]}" "$program" \
-        --gtest_brief=1 --gtest_filter="$filter" >"$prefix-$shard.log" 2>&1 </dev/null &
+      # SIGQUIT: what every goroutine waits for, where a test hangs.
+      GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$shard timeout --signal=QUIT --kill-after=30 400 env --default-signal=QUIT \
+        "${runner[@]}" "$program" --gtest_filter="$filter" >"$prefix-$shard.log" 2>&1 </dev/null &
       pids+=($!)
     done
     for shard in 0 1; do
@@ -95,7 +102,7 @@ in_one_process() {
       [ "${passed:-0}" -gt 0 ] || [ "$failures" -gt 0 ] || failures=1
       all_passed=$((all_passed + ${passed:-0})) all_failed=$((all_failed + failures))
       skipped=$((skipped + $(grep -c '^\[  SKIPPED \] .* ms)$' "$log")))
-      [ "$failures" = 0 ] || tail -n 120 "$log"
+      [ "$failures" = 0 ] || failed_in "$log"
     done
   done
   count "$name" "$start" "$all_passed" "$all_failed" "$skipped"
