@@ -73,30 +73,6 @@ goroutine* take_any_local(processor& p) noexcept {
   return take_queued(p);
 }
 
-// The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
-// queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
-// the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
-// with a stack for each node.
-goroutine* take_fairly(processor& p) noexcept {
-  if (earliest_timer() != never) run_due_timers(p);
-  if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
-  const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
-  const bool neglected = !p.took_started;
-  p.took_started = false;
-  // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
-  // its successor before it ends keeps the other filled.
-  const bool before_global =
-      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 == 0;  // owner only
-  if (before_global && (neglected || now - p.oldest_at >= oldest_waits)) {
-    p.oldest_at = now;
-    if (goroutine* g = p.started_here.steal()) return g;
-  }
-  if (goroutine* g = take_global(p)) return g;
-  if (neglected)
-    if (goroutine* g = p.started_here.steal()) return g;
-  return p.woken.pop();
-}
-
 goroutine* steal_from(processor& victim, processor& p) noexcept {
   std::array<goroutine*, most_stolen> taken;
   if (const std::uint32_t n = victim.woken.steal_half(taken.data()); n > 0) {
@@ -127,6 +103,46 @@ goroutine* from_others(processor& p, F&& f) noexcept {
     if (goroutine* g = f(*victim)) return g;
   }
   return nullptr;
+}
+
+// What waits for a processor whose thread does not get on. The others need never run out of work of their own, and so
+// would never look for it.
+goroutine* steal_from_held_up(processor& p) noexcept {
+  goroutine* g = from_others(p, [&](processor& victim) {
+    if (!victim.held_up.load(std::memory_order_relaxed)) return static_cast<goroutine*>(nullptr);
+    goroutine* taken = steal_from(victim, p);
+    return taken != nullptr ? taken : victim.next.exchange(nullptr);
+  });
+  p.stolen = 0;  // says nothing about whether stealing pays
+  return g;
+}
+
+// The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
+// queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
+// the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
+// with a stack for each node.
+goroutine* take_fairly(processor& p) noexcept {
+  if (earliest_timer() != never) run_due_timers(p);
+  if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+  const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
+  const bool neglected = !p.took_started;
+  p.took_started = false;
+  // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
+  // its successor before it ends keeps the other filled.
+  const bool before_global =
+      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 != 0;  // owner only
+  if (before_global) {
+    if (sched.held_up.load(std::memory_order_relaxed) != 0)  // counted anew every millisecond
+      if (goroutine* g = steal_from_held_up(p)) return g;
+    if (neglected || now - p.oldest_at >= oldest_waits) {
+      p.oldest_at = now;
+      if (goroutine* g = p.started_here.steal()) return g;
+    }
+  }
+  if (goroutine* g = take_global(p)) return g;
+  if (neglected)
+    if (goroutine* g = p.started_here.steal()) return g;
+  return p.woken.pop();
 }
 
 // A next slot belongs to whoever filled it while that goroutine is about to block; one that stays as it is over a
@@ -291,19 +307,6 @@ void flush_queues(processor& p) noexcept {
     push_global(list);
     wake_for_work();
   }
-}
-
-void take_over(processor& held_up) noexcept {
-  goroutine_list list;
-  if (goroutine* g = held_up.next.load(); g != nullptr)
-    if (held_up.next.compare_exchange_strong(g, nullptr)) list.push_back(g);
-  std::array<goroutine*, most_stolen> taken;
-  while (const std::uint32_t n = held_up.woken.steal_half(taken.data()))
-    for (std::uint32_t i = 0; i < n; ++i) list.push_back(taken[i]);
-  while (goroutine* g = held_up.started_here.steal()) list.push_back(g);
-  if (list.count == 0) return;
-  push_global(list);
-  wake_for_work();
 }
 
 bool any_queued_work(bool with_next) noexcept {

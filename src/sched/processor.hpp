@@ -54,6 +54,7 @@ struct processor {
   std::atomic<processor_status> status{processor_status::idle};
   std::atomic<bool> in_blocking{false};  // inside blocking(), if tick is still blocking_tick
   std::atomic<pid_t> tid{0};
+  std::atomic<bool> held_up{false};  // sysmon's: its thread does not get on, others take its work
 
   // -- shared ---------------------------------------------------------------------------------------------------------
   alignas(cache_line) std::atomic<goroutine*> next{nullptr};  // woken last; inherits the time slice

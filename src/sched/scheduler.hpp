@@ -51,6 +51,7 @@ struct scheduler {
   std::atomic<std::uint64_t> activations{0};  // how often a processor has become active
   std::atomic<std::int32_t> max_procs{0};
   std::atomic<std::int32_t> blocking{0};  // goroutines inside blocking()
+  std::atomic<std::int32_t> held_up{0};   // processors with processor::held_up
   spinlock idle_lock;
   processor* idle = nullptr;  // guarded by idle_lock
   std::atomic<processor*> watcher{
@@ -109,9 +110,6 @@ void wake_watcher(std::int64_t deadline) noexcept;
 /// One more (or one fewer) processor may be active beside max_procs.
 void adjust_limit(std::int32_t by) noexcept;
 bool any_queued_work(bool with_next) noexcept;
-/// What waits for a processor whose thread does not get on goes to the global queue: the others need never run out of
-/// work of their own, and so need never steal.
-void take_over(processor& held_up) noexcept;
 std::int64_t earliest_timer() noexcept;
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------

@@ -89,6 +89,7 @@ class monitor {
       o.tick = t;
       o.tick_since = now;
       give_back(o);
+      set_held_up(p, false);
     }
     if (const std::uint32_t s = p.slice.load(); s != o.slice) {
       o.slice = s;
@@ -99,7 +100,7 @@ class monitor {
       return;
     }
     if (p.in_blocking.load() && p.blocking_tick.load() == t) {  // counted by blocking() itself
-      if (o.tick_since != now) take_over(p);
+      set_held_up(p, o.tick_since != now);
       return;
     }
     if (now - o.slice_since >= slice) {
@@ -107,7 +108,13 @@ class monitor {
       o.slice_since = now;
     }
     if (!o.replaced && is_stuck(p, o, now)) replace(o, now);
-    if (o.replaced) take_over(p);
+    set_held_up(p, o.replaced);
+  }
+
+  static void set_held_up(processor& p, bool now) noexcept {
+    if (p.held_up.load(std::memory_order_relaxed) == now) return;  // written here only
+    p.held_up.store(now);
+    sched.held_up.fetch_add(now ? 1 : -1);
   }
 
   void give_back(observation& o) {
