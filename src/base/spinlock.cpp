@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/cpu.hpp"
+#include "base/lock_wait.hpp"
 
 namespace runnel::detail {
 
@@ -14,13 +15,21 @@ constexpr int yields = 4;   // the holder may have been preempted on this one
 constexpr long first_sleep = 20'000;
 constexpr long longest_sleep = 1'000'000;
 
+thread_local constinit std::uint64_t waited = 0;
+
 }  // namespace
 
+const std::uint64_t* own_lock_wait() noexcept { return &waited; }
+
 void spinlock::lock_slow() noexcept {
+  const std::uint64_t began = cpu_ticks();
   long sleep = first_sleep;
   for (int round = 0;; ++round) {
     for (int i = 0; i < spins; ++i) {
-      if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) return;
+      if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) {
+        waited += cpu_ticks() - began;
+        return;
+      }
       cpu_pause();
     }
     if (round < yields) {

@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "base/futex.hpp"
+#include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 
 namespace runnel::detail {
@@ -162,9 +163,11 @@ bool sleep_until_needed(processor& p) noexcept {
 }
 
 void sleep_idle(processor& p) noexcept {
-  if (sleep_until_needed(p)) return;
-  p.wake_word.fetch_and(~woken_bit);
-  p.spinning = true;  // whoever woke us counted us
+  if (!sleep_until_needed(p)) {
+    p.wake_word.fetch_and(~woken_bit);
+    p.spinning = true;  // whoever woke us counted us
+  }
+  begin_judging(p);
 }
 
 void stop_spinning(processor& p) noexcept {
@@ -172,6 +175,13 @@ void stop_spinning(processor& p) noexcept {
   p.spinning = false;
   sched.spinning.fetch_sub(1);
 }
+
+// Of the active ones, those that are neither stuck in the kernel nor inside blocking(): for each of these the limit is
+// one above max_procs.
+std::int32_t running_freely() noexcept { return sched.max_procs.load() - sched.spare.load(); }
+
+// One at a time steps back, so that the last one sees that it is the last.
+std::atomic<bool> stepping_back{false};
 
 }  // namespace
 
@@ -210,6 +220,26 @@ void enter_idle(processor& p) noexcept {
   stop_spinning(p);
   if (any_queued_work(false)) wake_for_work();
   sleep_idle(p);
+}
+
+bool retire_if_contended(processor& p) noexcept {
+  if (!to_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
+  const bool others_run = running_freely() > 1;
+  if (others_run) {
+    move_to_global(p);
+    sched.patience.store(most_patience, std::memory_order_relaxed);
+    p.stolen = 0;
+    p.status.store(processor_status::idle);
+    push_idle(p);
+    sched.active.fetch_sub(1);
+    stop_spinning(p);
+    sched.spare.fetch_add(1);
+    // Another one that has gone idle meanwhile may have looked for work while this was moving it.
+    if (running_freely() < 1 && any_queued_work(false)) wake_for_work();
+  }
+  stepping_back.store(false);
+  if (others_run) sleep_idle(p);
+  return others_run;
 }
 
 bool retire_if_surplus(processor& p) noexcept {

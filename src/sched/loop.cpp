@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/futex.hpp"
+#include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/switch.hpp"
 
@@ -217,7 +218,7 @@ goroutine* pick_local(processor& p) noexcept {
   // Fair turns count slices: counting picks would give a pair that hands on often less time than one that does rarely.
   if (goroutine* g = take_next(p)) return g;
   begin_slice(p);
-  if (fair_turn(p)) [[unlikely]]
+  if (fair_turn(p) || to_be_judged(p)) [[unlikely]]
     return nullptr;
   return take_queued(p);
 }
@@ -249,7 +250,7 @@ goroutine* find_work(processor& p) noexcept {
     p.status.store(processor_status::searching, std::memory_order_relaxed);
     if (sched.stopping.load()) [[unlikely]]
       stop_for_ever(p);
-    if (retire_if_surplus(p)) continue;
+    if (retire_if_surplus(p) || retire_if_contended(p)) continue;
     goroutine* g = nullptr;
     if (fair_turn(p)) {
       begin_slice(p);
@@ -300,13 +301,16 @@ void push_global(goroutine_list& list) noexcept {
   sched.global_size.store(sched.global.count);
 }
 
-void flush_queues(processor& p) noexcept {
+bool move_to_global(processor& p) noexcept {
   goroutine_list list;
   while (goroutine* g = take_any_local(p)) list.push_back(g);
-  if (list.count > 0) {
-    push_global(list);
-    wake_for_work();
-  }
+  if (list.count == 0) return false;
+  push_global(list);
+  return true;
+}
+
+void flush_queues(processor& p) noexcept {
+  if (move_to_global(p)) wake_for_work();
 }
 
 bool any_queued_work(bool with_next) noexcept {

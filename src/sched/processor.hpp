@@ -43,6 +43,11 @@ struct processor {
   std::int64_t oldest_at = 0;  // when the oldest of started_here last had its turn
   bool took_started = false;   // one of started_here was taken since the last fair turn
   bool spinning = false;       // counted in scheduler::spinning
+  const std::uint64_t* lock_wait = nullptr;  // own_lock_wait() of this processor's thread
+  std::uint64_t lock_wait_seen = 0;          // *lock_wait at judged_at
+  std::uint64_t judged_at = 0;               // in cpu_ticks(); see sched/contention.hpp
+  std::uint32_t picks_seen = 0;              // of all processors, at judged_at
+  std::uint32_t own_picks_seen = 0;
 
   // -- written by the owner, read by others --------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> tick{

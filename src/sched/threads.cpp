@@ -8,7 +8,9 @@
 #include <new>
 
 #include "base/futex.hpp"
+#include "base/lock_wait.hpp"
 #include "base/output.hpp"
+#include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/signal_stack.hpp"
 #include "sched/switch.hpp"
@@ -33,6 +35,8 @@ void* thread_main(void* arg) {
   p.eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
   p.tid.store(static_cast<pid_t>(syscall(SYS_gettid)));
   p.sched_fiber.adopt_thread();
+  p.lock_wait = own_lock_wait();
+  begin_judging(p);
   if (p.status.load() ==
       processor_status::idle) {  // a new processor: wait for whoever made it to wake it
     while ((p.wake_word.load() & woken_bit) == 0)
