@@ -10,9 +10,11 @@ if(CMAKE_CROSSCOMPILING)
   foreach(target gtest gtest_main)
     target_compile_options(${target} PRIVATE -w)
   endforeach()
-  if(NOT TARGET GTest::gtest_main)
-    add_library(GTest::gtest_main ALIAS gtest_main)
-  endif()
+  foreach(target gtest gtest_main)
+    if(NOT TARGET GTest::${target})
+      add_library(GTest::${target} ALIAS ${target})
+    endif()
+  endforeach()
 else()
   find_package(GTest REQUIRED)
 endif()
@@ -29,14 +31,17 @@ foreach(file IN LISTS programs)
   list(APPEND RUNNEL_PROGRAM_TARGETS prog_${name})
 endforeach()
 
+add_library(runnel_test_support STATIC ${PROJECT_SOURCE_DIR}/tests/support/matrix.cpp)
+target_link_libraries(runnel_test_support PUBLIC runnel::runnel GTest::gtest)
+target_compile_definitions(runnel_test_support PUBLIC $<$<BOOL:${CMAKE_CROSSCOMPILING}>:RUNNEL_TEST_SLOW_MACHINE>)
+
 # runnel_add_suite(NAME FILE...): the executable test_NAME; each of its cases is a ctest test NAME.* of its own.
 function(runnel_add_suite name)
   add_executable(test_${name} ${ARGN})
-  target_link_libraries(test_${name} PRIVATE runnel::runnel GTest::gtest_main)
+  target_link_libraries(test_${name} PRIVATE runnel_test_support GTest::gtest_main)
   target_compile_definitions(
     test_${name}
-    PRIVATE RUNNEL_PROGRAM_DIR="${RUNNEL_PROGRAMS}" RUNNEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-            $<$<BOOL:${CMAKE_CROSSCOMPILING}>:RUNNEL_TEST_SLOW_MACHINE>)
+    PRIVATE RUNNEL_PROGRAM_DIR="${RUNNEL_PROGRAMS}" RUNNEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(RUNNEL_SANITIZE STREQUAL "address")
     # The checks of undefined behaviour make optimising the tests take as long as all the rest of the build.
     target_compile_options(test_${name} PRIVATE -O0)

@@ -320,8 +320,9 @@ MATRIX_TEST(Stack, StacksAreUsedAgain_SC22) {
   batch();
   const std::size_t before = resident_bytes();
   // All 8192 together would touch 1 GiB.
-  for (int i = 0; i < scaled(256); ++i) batch();
-  EXPECT_LE(stacks.size(), static_cast<std::size_t>(64 * (1 + procs())));
+  for (int i = 0; i < (slowdown == 1 ? 256 : 64); ++i) batch();
+  // Every processor, those of earlier tests too, has some at hand.
+  EXPECT_LT(stacks.size(), 1024U);
   // A sanitizer keeps memory of its own for each goroutine that there was.
   if (slowdown == 1) {
     EXPECT_LT(resident_bytes(), before + (std::size_t{64} << 20));

@@ -171,86 +171,70 @@ void until_in_the_middle(const counts& c, int tasks) {
   }
 }
 
-class PoolStress : public matrix {};
-
-TEST_P(PoolStress, EveryTaskRunsOnceWhileTheSizeChanges) {
-  in_goroutine([] { exercise({.size = 4, .queue = 16}, tasks_in_all(), true, nothing); });
+MATRIX_TEST(PoolStress, EveryTaskRunsOnceWhileTheSizeChanges) {
+  exercise({.size = 4, .queue = 16}, tasks_in_all(), true, nothing);
 }
 
-TEST_P(PoolStress, EveryTaskRunsOnceWithoutAQueue) {
-  in_goroutine([] { exercise({.size = 2}, tasks_in_all() / 4, true, nothing); });
+MATRIX_TEST(PoolStress, EveryTaskRunsOnceWithoutAQueue) {
+  exercise({.size = 2}, tasks_in_all() / 4, true, nothing);
 }
 
-TEST_P(PoolStress, ACancelInTheMiddleLosesNothingInSilence) {
+MATRIX_TEST(PoolStress, ACancelInTheMiddleLosesNothingInSilence) {
   const int tasks = tasks_in_all() / 8;
-  in_goroutine([tasks] {
-    for (int round = 0; round < 20; ++round) {
-      exercise({.size = 4, .queue = 64}, tasks, true, [tasks](worker_pool& pool, counts& c) {
-        until_in_the_middle(c, tasks);
-        pool.cancel("enough");
-      });
-    }
-  });
+  for (int round = 0; round < 20; ++round) {
+    exercise({.size = 4, .queue = 64}, tasks, true, [tasks](worker_pool& pool, counts& c) {
+      until_in_the_middle(c, tasks);
+      pool.cancel("enough");
+    });
+  }
 }
 
-TEST_P(PoolStress, ACloseInTheMiddleLosesNothing) {
+MATRIX_TEST(PoolStress, ACloseInTheMiddleLosesNothing) {
   const int tasks = tasks_in_all() / 8;
-  in_goroutine([tasks] {
-    for (int round = 0; round < 20; ++round) {
-      exercise({.size = 3, .queue = 64}, tasks, true, [tasks](worker_pool& pool, counts& c) {
-        until_in_the_middle(c, tasks);
-        pool.close();
-      });
-    }
-  });
+  for (int round = 0; round < 20; ++round) {
+    exercise({.size = 3, .queue = 64}, tasks, true, [tasks](worker_pool& pool, counts& c) {
+      until_in_the_middle(c, tasks);
+      pool.close();
+    });
+  }
 }
 
-TEST_P(PoolStress, TheParentsEndInTheMiddleLosesNothingInSilence) {
+MATRIX_TEST(PoolStress, TheParentsEndInTheMiddleLosesNothingInSilence) {
   const int tasks = tasks_in_all() / 8;
-  in_goroutine([tasks] {
-    auto [parent, cancel] = runnel::with_cancel(runnel::background());
-    exercise({.size = 4, .queue = 64, .parent = parent}, tasks, true,
-             [tasks, c = &cancel](worker_pool&, counts& all) {
-               until_in_the_middle(all, tasks);
-               (*c)();
-             });
-  });
+  auto [parent, cancel] = runnel::with_cancel(runnel::background());
+  exercise({.size = 4, .queue = 64, .parent = parent}, tasks, true,
+           [tasks, c = &cancel](worker_pool&, counts& all) {
+             until_in_the_middle(all, tasks);
+             (*c)();
+           });
 }
 
-TEST_P(PoolStress, AllOverflowPoliciesKeepCount) {
+MATRIX_TEST(PoolStress, AllOverflowPoliciesKeepCount) {
   const int tasks = tasks_in_all() / 4;
-  in_goroutine([tasks] {
-    for (const auto policy : {overflow::reject, overflow::drop_oldest, overflow::caller_runs}) {
-      exercise({.size = 2, .queue = 8, .on_full = policy}, tasks, true, nothing);
-    }
-  });
+  for (const auto policy : {overflow::reject, overflow::drop_oldest, overflow::caller_runs}) {
+    exercise({.size = 2, .queue = 8, .on_full = policy}, tasks, true, nothing);
+  }
 }
 
-TEST_P(PoolStress, APoolThatSizesItselfKeepsCount) {
-  in_goroutine([] {
-    exercise(
-        {.queue = 32, .min_size = 1, .max_size = 8, .idle_timeout = std::chrono::milliseconds(1)},
-        tasks_in_all() / 2, false, nothing);
-  });
+MATRIX_TEST(PoolStress, APoolThatSizesItselfKeepsCount) {
+  exercise(
+      {.queue = 32, .min_size = 1, .max_size = 8, .idle_timeout = std::chrono::milliseconds(1)},
+      tasks_in_all() / 2, false, nothing);
 }
 
-TEST_P(PoolStress, ShortLivedPoolsLeaveNothing) {
+MATRIX_TEST(PoolStress, ShortLivedPoolsLeaveNothing) {
   const int pools = std::max(20, tasks_in_all() / 200);
-  in_goroutine([pools] {
-    dice d(7);
-    for (int i = 0; i < pools; ++i) {
-      worker_pool pool(pool_options{.size = 1 + d.roll(4), .queue = d.roll(4)});
-      pool.run();
-      std::atomic<int> ran{0};
-      int taken = 0;
-      for (int t = d.roll(6); t > 0; --t) taken += pool.try_add_task([&] { ++ran; }) ? 0 : 1;
-      if (d.roll(2) == 0) continue;  // the destructor cancels
-      EXPECT_FALSE(pool.wait());
-      EXPECT_EQ(ran, taken);
-    }
-  });
+  dice d(7);
+  for (int i = 0; i < pools; ++i) {
+    worker_pool pool(pool_options{.size = 1 + d.roll(4), .queue = d.roll(4)});
+    pool.run();
+    std::atomic<int> ran{0};
+    int taken = 0;
+    for (int t = d.roll(6); t > 0; --t) taken += pool.try_add_task([&] { ++ran; }) ? 0 : 1;
+    if (d.roll(2) == 0) continue;  // the destructor cancels
+    EXPECT_FALSE(pool.wait());
+    EXPECT_EQ(ran, taken);
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(matrix, PoolStress, ::testing::Values(1, 2, 8), proc_name);
 
 }  // namespace

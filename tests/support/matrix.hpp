@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <thread>
 
 #include <runnel/go.hpp>
 #include <runnel/time.hpp>
@@ -45,59 +44,25 @@ bool eventually(P pred, std::chrono::nanoseconds limit = 10s) {
   return true;
 }
 
-class matrix : public ::testing::TestWithParam<int> {
- protected:
-  int procs() const { return GetParam(); }
+/// The number of processors that the test under way runs with.
+int procs() noexcept;
 
-  template <class F>
-  void in_goroutine(F body) {
-    runnel::run({.max_procs = procs()}, [&] { check_leaks(body); });
-  }
+using matrix_body = void (*)();
 
-  template <class F>
-  void on_thread(F body) {
-    runnel::run({.max_procs = procs()}, [&] {
-      check_leaks([&] {
-        bool done = false;
-        std::thread t([&] {
-          body();
-          done = true;
-        });
-        runnel::blocking([&] { t.join(); });
-        EXPECT_TRUE(done);
-      });
-    });
-  }
-
- private:
-  template <class F>
-  void check_leaks(F&& body) {
-    // What an earlier test in this process left may still be ending.
-    (void)eventually([] { return runnel::num_goroutines() == 1; }, 100ms);
-    const std::size_t before = runnel::num_goroutines();
-    body();
-    EXPECT_TRUE(eventually([&] { return runnel::num_goroutines() <= before; }))
-        << "goroutines left behind: " << runnel::num_goroutines() - before;
-  }
+/// Adds the tests `matrix/NAME.runs/procsN`, N = 1, 2, 4 and 8. Not by INSTANTIATE_TEST_SUITE_P, whose templates take half
+/// a second to compile for each test.
+struct matrix_registration {
+  matrix_registration(const char* name, matrix_body body, bool on_thread, const char* file,
+                      int line);
 };
-
-inline std::string proc_name(const ::testing::TestParamInfo<int>& info) {
-  return "procs" + std::to_string(info.param);
-}
 
 }  // namespace runnel_test
 
-#define RUNNEL_MATRIX_TEST_(suite, name, where)                                   \
-  class suite##_##name : public ::runnel_test::matrix {                           \
-   protected:                                                                     \
-    void body();                                                                  \
-  };                                                                              \
-  TEST_P(suite##_##name, runs) {                                                  \
-    where([this] { body(); });                                                    \
-  }                                                                               \
-  INSTANTIATE_TEST_SUITE_P(matrix, suite##_##name, ::testing::Values(1, 2, 4, 8), \
-                           ::runnel_test::proc_name);                             \
-  void suite##_##name::body()
+#define RUNNEL_MATRIX_TEST_(id, on_thread)                                                        \
+  static void id();                                                                               \
+  static const ::runnel_test::matrix_registration id##_registration(#id, id, on_thread, __FILE__, \
+                                                                    __LINE__);                    \
+  static void id()
 
-#define MATRIX_TEST(suite, name) RUNNEL_MATRIX_TEST_(suite, name, in_goroutine)
-#define MATRIX_TEST_THREAD(suite, name) RUNNEL_MATRIX_TEST_(suite, name, on_thread)
+#define MATRIX_TEST(suite, name) RUNNEL_MATRIX_TEST_(suite##_##name, false)
+#define MATRIX_TEST_THREAD(suite, name) RUNNEL_MATRIX_TEST_(suite##_##name, true)
