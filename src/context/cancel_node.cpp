@@ -157,6 +157,7 @@ void cancel_node::cancel_from(caller who, cancel_node* root, context_errc code,
                               const error& cause) {
   // acquire: pairs with the release below
   if (root->complete_.load(std::memory_order_acquire)) return;
+  root->retain();  // the caller's own reference may go with whoever is told that it is done
   cancel_node* pending = nullptr;
   const auto marked = [&pending](cancel_node* n) {
     n->retain();
@@ -182,6 +183,7 @@ void cancel_node::cancel_from(caller who, cancel_node* root, context_errc code,
     n->finish(who);
     context_node::release(n);
   }
+  context_node::release(root);
 }
 
 void cancel_node::cancel_tree(cancel_node* root, context_errc code, const error& cause) {
