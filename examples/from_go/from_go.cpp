@@ -92,6 +92,7 @@ void waiting() {
     ++shared;
   }
   // [/mutex]
+  use(shared);
   // [once]
   static runnel::once setup;
   setup.call([] { std::puts("once"); });

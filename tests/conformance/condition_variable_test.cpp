@@ -72,8 +72,9 @@ MATRIX_TEST(ConditionVariable, TheLongestWaitingIsWokenFirst_CO03) {
   constexpr int n = 50;
   runnel::chan<int> awake(n);
   runnel::chan<void> about_to_wait;
+  wait_group all;
   const auto add_waiter = [&](int i) {
-    runnel::go([&, i] {
+    all.go([&, i] {
       std::unique_lock lock(m);
       about_to_wait.send();  // the lock is held until wait() has queued this goroutine
       cv.wait(lock);
@@ -90,6 +91,7 @@ MATRIX_TEST(ConditionVariable, TheLongestWaitingIsWokenFirst_CO03) {
   }
   cv.notify_one();
   EXPECT_EQ(awake.recv(), n - 1);
+  all.wait();  // the last one still has the lock to give back
 }
 
 MATRIX_TEST(ConditionVariable, NotifyAllWakesEachExactlyOncePerRound_CO04) {

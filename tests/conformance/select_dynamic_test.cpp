@@ -202,11 +202,11 @@ MATRIX_TEST(SelectDynamic, CasesMayBeUsedAgain) {
 
 MATRIX_TEST(SelectDynamic, TakesFromAnyNumberOfProducers) {
   constexpr int producers = 20;
-  const int each = scaled(100);
+  constexpr int each = scaled(100);
   std::vector<chan<int>> sources;
   for (int p = 0; p < producers; ++p) {
     const chan<int> ch(p % 3);
-    runnel::go([ch, each] {
+    runnel::go([ch] {
       for (int i = 0; i < each; ++i) ch.send(1);
       ch.close();
     });
