@@ -13,15 +13,10 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
-constexpr std::uint32_t longest_streak = 4096;    // hand-overs through the next slot in a row
 constexpr std::int64_t oldest_waits = 5'000'000;  // ns; see take_fairly()
 constexpr std::int64_t worth_stealing = 1'000;    // ns that a stolen goroutine should run for
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
-
-bool fair_turn(const processor& p) noexcept {
-  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
-}
 
 goroutine* take_global(processor& p) noexcept {
   if (sched.global_size.load() == 0) return nullptr;
@@ -50,21 +45,24 @@ goroutine* take_queued(processor& p) noexcept {
 }
 
 void begin_slice(processor& p) noexcept {
-  p.streak = 0;
   p.slice.store(p.slice.load(std::memory_order_relaxed) + 1,
                 std::memory_order_relaxed);  // owner only
 }
 
-// What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
-// so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
+bool counted_fair_turn(const processor& p) noexcept {
+  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
+}
+
+bool fair_turn_is_due(const processor& p) noexcept {
+  return sched.coarse_now.load(std::memory_order_relaxed) - p.fair_at >= fair_within;
+}
+
+// What is in the next slot goes on with the slice, until others have waited long enough.
 goroutine* take_next(processor& p) noexcept {
   if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
   goroutine* g = p.next.exchange(nullptr);
-  if (g == nullptr || ++p.streak < longest_streak) return g;
+  if (g == nullptr || !fair_turn_is_due(p)) return g;
   enqueue_here(p, g);
-  p.slice.store(
-      p.slice.load(std::memory_order_relaxed) | (fair_interval - 1),
-      std::memory_order_relaxed);  // owner only; so that the slice that begins is a fair turn
   return nullptr;
 }
 
@@ -111,8 +109,8 @@ goroutine* from_others(processor& p, F&& f) noexcept {
 goroutine* steal_from_held_up(processor& p) noexcept {
   goroutine* g = from_others(p, [&](processor& victim) {
     if (!victim.held_up.load(std::memory_order_relaxed)) return static_cast<goroutine*>(nullptr);
-    goroutine* taken = steal_from(victim, p);
-    return taken != nullptr ? taken : victim.next.exchange(nullptr);
+    goroutine* woken_last = victim.next.exchange(nullptr);
+    return woken_last != nullptr ? woken_last : steal_from(victim, p);
   });
   p.stolen = 0;  // says nothing about whether stealing pays
   return g;
@@ -121,17 +119,17 @@ goroutine* steal_from_held_up(processor& p) noexcept {
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
 // queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
 // the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
-// with a stack for each node.
-goroutine* take_fairly(processor& p) noexcept {
+// with a stack for each node. A turn that comes by time, not counted, is for the timers, the descriptors and the global queue.
+goroutine* take_fairly(processor& p, bool counted) noexcept {
   if (earliest_timer() != never) run_due_timers(p);
   if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
   const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
-  const bool neglected = !p.took_started;
-  p.took_started = false;
+  p.fair_at = now;
+  const bool neglected = counted && !p.took_started;
+  if (counted) p.took_started = false;
   // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
   // its successor before it ends keeps the other filled.
-  const bool before_global =
-      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 != 0;  // owner only
+  const bool before_global = counted && p.fair_turns++ % 2 != 0;
   if (before_global) {
     if (sched.held_up.load(std::memory_order_relaxed) != 0)  // counted anew every millisecond
       if (goroutine* g = steal_from_held_up(p)) return g;
@@ -212,6 +210,8 @@ bool start_spinning(processor& p) noexcept {
 
 }  // namespace
 
+bool fair_turn(const processor& p) noexcept { return counted_fair_turn(p) || fair_turn_is_due(p); }
+
 goroutine* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
   p.tick.store(tick, std::memory_order_relaxed);
@@ -253,8 +253,9 @@ goroutine* find_work(processor& p) noexcept {
     if (retire_if_surplus(p) || retire_if_contended(p)) continue;
     goroutine* g = nullptr;
     if (fair_turn(p)) {
+      const bool counted = counted_fair_turn(p);
       begin_slice(p);
-      g = take_fairly(p);
+      g = take_fairly(p, counted);
     }
     if (g == nullptr) g = take_any_local(p);
     if (g == nullptr) g = take_global(p);

@@ -17,9 +17,9 @@ void yield_goroutine() noexcept {
   goroutine& self = *p->current;
   goroutine* to = pick_local(*p);
   if (to == nullptr) {
-    // Nothing here: only every so often is the rest of the world asked, so that yielding alone costs little.
-    const bool look = p->slice.load(std::memory_order_relaxed) % fair_interval == 0 ||
-                      sched.global_size.load() != 0 ||
+    // Where there is nothing here, only every so often is the rest of the world asked, so that yielding alone costs
+    // little.
+    const bool look = p->has_queued_work() || fair_turn(*p) || sched.global_size.load() != 0 ||
                       attention.load(std::memory_order_relaxed) != 0;
     if (!look) return;
     p->preempt.store(false, std::memory_order_relaxed);
@@ -37,7 +37,7 @@ void attend() noexcept {
   processor* p = current_processor();
   if (p == nullptr || p->current == nullptr) return;
   if (!p->preempt.load(std::memory_order_relaxed) || !p->preempt.exchange(false)) return;
-  if (earliest_timer() != never) run_due_timers(*p);
+  ask_for_fair_turn(*p);  // for due timers above all
   goroutine& self = *p->current;
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
   p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
