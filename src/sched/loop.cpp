@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <utility>
 
 #include "base/futex.hpp"
 #include "sched/contention.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
+constexpr std::uint32_t longest_streak = 4096;    // hand-overs through the next slot in a row
 constexpr std::int64_t oldest_waits = 5'000'000;  // ns; see take_fairly()
 constexpr std::int64_t worth_stealing = 1'000;    // ns that a stolen goroutine should run for
 constexpr int lone_look_pauses =
@@ -45,24 +47,21 @@ goroutine* take_queued(processor& p) noexcept {
 }
 
 void begin_slice(processor& p) noexcept {
+  p.streak = 0;
   p.slice.store(p.slice.load(std::memory_order_relaxed) + 1,
                 std::memory_order_relaxed);  // owner only
 }
 
-bool counted_fair_turn(const processor& p) noexcept {
-  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
-}
-
-bool fair_turn_is_due(const processor& p) noexcept {
-  return sched.coarse_now.load(std::memory_order_relaxed) - p.fair_at >= fair_within;
-}
-
-// What is in the next slot goes on with the slice, until others have waited long enough.
+// What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
+// so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
 goroutine* take_next(processor& p) noexcept {
   if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
   goroutine* g = p.next.exchange(nullptr);
-  if (g == nullptr || !fair_turn_is_due(p)) return g;
+  if (g == nullptr || ++p.streak < longest_streak) return g;
   enqueue_here(p, g);
+  p.slice.store(
+      p.slice.load(std::memory_order_relaxed) | (fair_interval - 1),
+      std::memory_order_relaxed);  // owner only; so that the slice that begins is a fair turn
   return nullptr;
 }
 
@@ -119,17 +118,16 @@ goroutine* steal_from_held_up(processor& p) noexcept {
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
 // queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
 // the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
-// with a stack for each node. A turn that comes by time, not counted, is for the timers, the descriptors and the global queue.
-goroutine* take_fairly(processor& p, bool counted) noexcept {
+// with a stack for each node.
+goroutine* take_fairly(processor& p) noexcept {
   if (earliest_timer() != never) run_due_timers(p);
   if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
   const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
-  p.fair_at = now;
-  const bool neglected = counted && !p.took_started;
-  if (counted) p.took_started = false;
+  const bool neglected = !p.took_started;
+  p.took_started = false;
   // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
   // its successor before it ends keeps the other filled.
-  const bool before_global = counted && p.fair_turns++ % 2 != 0;
+  const bool before_global = p.fair_turns++ % 2 != 0;
   if (before_global) {
     if (sched.held_up.load(std::memory_order_relaxed) != 0)  // counted anew every millisecond
       if (goroutine* g = steal_from_held_up(p)) return g;
@@ -210,7 +208,9 @@ bool start_spinning(processor& p) noexcept {
 
 }  // namespace
 
-bool fair_turn(const processor& p) noexcept { return counted_fair_turn(p) || fair_turn_is_due(p); }
+bool fair_turn(const processor& p) noexcept {
+  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
+}
 
 goroutine* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
@@ -251,11 +251,11 @@ goroutine* find_work(processor& p) noexcept {
     if (sched.stopping.load()) [[unlikely]]
       stop_for_ever(p);
     if (retire_if_surplus(p) || retire_if_contended(p)) continue;
+    if (std::exchange(p.slice_was_ended, false) && earliest_timer() != never) run_due_timers(p);
     goroutine* g = nullptr;
     if (fair_turn(p)) {
-      const bool counted = counted_fair_turn(p);
       begin_slice(p);
-      g = take_fairly(p, counted);
+      g = take_fairly(p);
     }
     if (g == nullptr) g = take_any_local(p);
     if (g == nullptr) g = take_global(p);

@@ -36,14 +36,15 @@ struct processor {
   random_source random;
   std::uint64_t next_id = 0;  // goroutine ids reserved for this processor: [next_id, id_end)
   std::uint64_t id_end = 0;
+  std::uint32_t streak = 0;         // picks from the next slot in a row
   std::uint32_t wakes_skipped = 0;  // see scheduler::patience
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
   std::uint32_t fair_turns = 0;
-  std::int64_t fair_at = 0;    // when it last had one
-  std::int64_t oldest_at = 0;  // when the oldest of started_here last had its turn
-  bool took_started = false;   // one of started_here was taken since the last fair turn
-  bool spinning = false;       // counted in scheduler::spinning
+  std::int64_t oldest_at = 0;    // when the oldest of started_here last had its turn
+  bool took_started = false;     // one of started_here was taken since the last fair turn
+  bool slice_was_ended = false;  // by attend(): timers that are due come first
+  bool spinning = false;         // counted in scheduler::spinning
   const std::uint64_t* lock_wait = nullptr;  // own_lock_wait() of this processor's thread
   std::uint64_t lock_wait_seen = 0;          // *lock_wait at judged_at
   std::uint64_t judged_at = 0;               // in cpu_ticks(); see sched/contention.hpp

@@ -12,10 +12,9 @@
 namespace runnel::detail {
 
 inline constexpr std::uint32_t most_processors =
-    10'000;                                         // threads, counting those stuck in the kernel
-inline constexpr std::uint32_t fair_interval = 64;  // every so many slices look at the other end
-inline constexpr std::int64_t fair_within = 1'000'000;  // ns; and so often, where slices are long
-inline constexpr std::uint32_t most_patience = 4096;    // see patience
+    10'000;                                           // threads, counting those stuck in the kernel
+inline constexpr std::uint32_t fair_interval = 64;    // every so many slices look at the other end
+inline constexpr std::uint32_t most_patience = 4096;  // see patience
 
 /// A source of work below the scheduler's horizon: timers and the poller. Installed by the runtime.
 struct timer_driver {
@@ -119,9 +118,8 @@ std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all proces
 goroutine* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
 bool fair_turn(
-    const processor& p) noexcept;  // loop.cpp: the slice that begins looks elsewhere first
-inline void ask_for_fair_turn(processor& p) noexcept { p.fair_at = 0; }
-void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again
+    const processor& p) noexcept;        // loop.cpp: the slice that begins looks elsewhere first
+void enter_idle(processor& p) noexcept;  // idle.cpp; returns once woken, active again
 void leave_spinning(processor& p) noexcept;       // idle.cpp
 bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp

@@ -37,7 +37,8 @@ void attend() noexcept {
   processor* p = current_processor();
   if (p == nullptr || p->current == nullptr) return;
   if (!p->preempt.load(std::memory_order_relaxed) || !p->preempt.exchange(false)) return;
-  ask_for_fair_turn(*p);  // for due timers above all
+  // Due timers are left to the scheduler's own context: what they start may notice the end of a slice itself.
+  p->slice_was_ended = true;
   goroutine& self = *p->current;
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
   p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
