@@ -67,6 +67,12 @@ processor* pop_idle() noexcept {
   return p;
 }
 
+void stop_being_active(processor& p) noexcept {
+  p.status.store(processor_status::idle);
+  push_idle(p);
+  sched.active.fetch_sub(1);
+}
+
 bool remove_idle(processor& p) noexcept {
   std::lock_guard lock(sched.idle_lock);
   for (processor** link = &sched.idle; *link != nullptr; link = &(*link)->next_idle) {
@@ -213,9 +219,7 @@ void wake_patiently(processor& p) noexcept {
 }
 
 void enter_idle(processor& p) noexcept {
-  p.status.store(processor_status::idle);
-  push_idle(p);
-  sched.active.fetch_sub(1);
+  stop_being_active(p);
   sched.spare.fetch_add(1);
   stop_spinning(p);
   if (any_queued_work(false)) wake_for_work();
@@ -229,9 +233,7 @@ bool retire_if_contended(processor& p) noexcept {
     move_to_global(p);
     sched.patience.store(most_patience, std::memory_order_relaxed);
     p.stolen = 0;
-    p.status.store(processor_status::idle);
-    push_idle(p);
-    sched.active.fetch_sub(1);
+    stop_being_active(p);
     stop_spinning(p);
     sched.spare.fetch_add(1);
     // Another one that has gone idle meanwhile may have looked for work while this was moving it.
@@ -247,9 +249,7 @@ bool retire_if_surplus(processor& p) noexcept {
   while (n < 0) {
     if (!sched.spare.compare_exchange_weak(n, n + 1)) continue;
     flush_queues(p);
-    p.status.store(processor_status::idle);
-    push_idle(p);
-    sched.active.fetch_sub(1);
+    stop_being_active(p);
     stop_spinning(p);
     if (any_queued_work(false)) wake_for_work();
     sleep_idle(p);

@@ -127,7 +127,8 @@ goroutine* take_fairly(processor& p) noexcept {
   p.took_started = false;
   // In turns: neither need ever be empty. A goroutine that yields here goes to the global queue, and one that starts
   // its successor before it ends keeps the other filled.
-  const bool before_global = p.fair_turns++ % 2 != 0;
+  const bool before_global =
+      p.slice.load(std::memory_order_relaxed) / fair_interval % 2 != 0;  // owner only
   if (before_global) {
     if (sched.held_up.load(std::memory_order_relaxed) != 0)  // counted anew every millisecond
       if (goroutine* g = steal_from_held_up(p)) return g;

@@ -7,7 +7,6 @@
 
 #include "base/cpu.hpp"
 #include "base/futex.hpp"
-#include "sched/hooks.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/switch.hpp"
 #include "sched/thread_agent.hpp"
@@ -91,9 +90,12 @@ bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
 
 namespace {
 
-// Whoever gives the signal takes a parked thread off the count.
+// Without a timeout: it can wake nobody any more, so the deadlock report has to look again. Whoever gives the signal
+// takes it off the count of parked threads.
 void wait_for_signal(thread_agent& self) noexcept {
-  thread_parks();
+  sched.parked_threads.fetch_add(1);
+  sched.park_count.fetch_add(1);
+  if (sched.wake_monitor != nullptr) sched.wake_monitor();
   auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
   if (!self.signal.compare_exchange_strong(expected, thread_agent::parked))
     sched.parked_threads.fetch_sub(1);

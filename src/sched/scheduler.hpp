@@ -117,9 +117,8 @@ goroutine* find_work(processor& p) noexcept;          // loop.cpp; blocks while 
 std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all processors; how many fired
 goroutine* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
-bool fair_turn(
-    const processor& p) noexcept;        // loop.cpp: the slice that begins looks elsewhere first
-void enter_idle(processor& p) noexcept;  // idle.cpp; returns once woken, active again
+bool fair_turn(const processor& p) noexcept;      // loop.cpp: now look elsewhere first
+void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again
 void leave_spinning(processor& p) noexcept;       // idle.cpp
 bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp

@@ -7,9 +7,9 @@
 #include <runnel/detail/spawn.hpp>
 
 #include "base/env.hpp"
-#include "sched/hooks.hpp"
 #include "sched/locals.hpp"
 #include "sched/names.hpp"
+#include "sched/scheduler.hpp"
 #include "sched/start.hpp"
 #include "sched/switch.hpp"
 #include "sched/thread_agent.hpp"

@@ -245,12 +245,11 @@ MATRIX_TEST(Scheduler, WhatWaitsForABlockedProcessorIsRunByBusyOnes) {
         while (!stop) runnel::yield();
       });
     for (int i = 0; i < 50; ++i) all.go([&] { ++ran; });
-    runnel::blocking([&] {
-      while (!stop) ::usleep(1000);
-    });
+    runnel::blocking([&] { stop.wait(false); });
   });
   EXPECT_TRUE(eventually([&] { return ran == 50; }, 5s * patience)) << ran;
   stop = true;
+  stop.notify_all();
   all.wait();
 }
 
