@@ -29,15 +29,15 @@ bool park_as_thread(wait_reason reason) noexcept {
 }
 
 // The state is written before the switch although the goroutine still runs: nobody makes it ready before the release
-// action has run on the other side, and dumps look at the stack pointer, which is null until runnel_switch saves it.
-bool park_goroutine(processor& p, wait_reason reason, pending_action release) noexcept {
+// action (p.pending) has run on the other side, and dumps look at the stack pointer, which is null until runnel_switch
+// saves it.
+bool park_goroutine(processor& p, wait_reason reason) noexcept {
   goroutine& self = *p.current;
   self.reason.store(reason, std::memory_order_relaxed);
   self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
   self.sp = nullptr;
   self.state.store(goroutine_state::waiting,
                    std::memory_order_release);  // release: pairs with the claim of a dump
-  p.pending = release;
   switch_away(p, self, pick_local(p));
   return !take_deadlock(self);
 }
@@ -74,16 +74,20 @@ void start_goroutine_here(goroutine* g) noexcept {
 
 bool park(wait_reason reason, spinlock& held) noexcept {
   processor* p = current_processor();
-  if (p != nullptr && p->current != nullptr) [[likely]]
-    return park_goroutine(*p, reason, {pending_action::kind::unlock, nullptr, &held});
+  if (p != nullptr && p->current != nullptr) [[likely]] {
+    p->pending.set(pending_action::kind::unlock, &held);
+    return park_goroutine(*p, reason);
+  }
   held.unlock();
   return park_as_thread(reason);
 }
 
 bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
   processor* p = current_processor();
-  if (p != nullptr && p->current != nullptr) [[likely]]
-    return park_goroutine(*p, reason, {pending_action::kind::call, release, arg});
+  if (p != nullptr && p->current != nullptr) [[likely]] {
+    p->pending.set(pending_action::kind::call, arg, release);
+    return park_goroutine(*p, reason);
+  }
   release(arg);
   return park_as_thread(reason);
 }

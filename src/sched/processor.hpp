@@ -21,6 +21,13 @@ struct pending_action {
   kind what = kind::none;
   void (*fn)(void*) = nullptr;  // call
   void* arg = nullptr;          // the lock, fn's argument, or the goroutine
+
+  // Field by field, here and where it is read: a copy of the whole would wait for the separate stores before it.
+  void set(kind k, void* a, void (*f)(void*) = nullptr) noexcept {
+    what = k;
+    fn = f;
+    arg = a;
+  }
 };
 
 enum class processor_status : std::uint32_t { idle, searching, running };

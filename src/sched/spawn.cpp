@@ -148,7 +148,7 @@ void end_goroutine(goroutine& g) noexcept {
   if (g.lock_depth != 0) [[unlikely]]
     end_locked_goroutine(g);
   processor& p = *current_processor();
-  p.pending = {pending_action::kind::free, nullptr, &g};
+  p.pending.set(pending_action::kind::free, &g);
   switch_from_ended(p, g);
 }
 

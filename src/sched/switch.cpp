@@ -6,25 +6,26 @@
 namespace runnel::detail {
 
 void run_pending(processor& p) noexcept {
-  const pending_action a = p.pending;
+  const auto what = p.pending.what;
+  void* const arg = p.pending.arg;
   p.pending.what = pending_action::kind::none;
-  switch (a.what) {
+  switch (what) {
     case pending_action::kind::none:
       break;
     case pending_action::kind::unlock:
-      static_cast<spinlock*>(a.arg)->unlock();
+      static_cast<spinlock*>(arg)->unlock();
       break;
     case pending_action::kind::call:
-      a.fn(a.arg);
+      p.pending.fn(arg);
       break;
     case pending_action::kind::requeue:
-      enqueue_here(p, static_cast<goroutine*>(a.arg));
+      enqueue_here(p, static_cast<goroutine*>(arg));
       break;
     case pending_action::kind::requeue_globally:
-      push_global(static_cast<goroutine*>(a.arg));
+      push_global(static_cast<goroutine*>(arg));
       break;
     case pending_action::kind::free:
-      free_goroutine(p, *static_cast<goroutine*>(a.arg));
+      free_goroutine(p, *static_cast<goroutine*>(arg));
       break;
   }
 }

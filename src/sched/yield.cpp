@@ -24,12 +24,12 @@ void yield_goroutine() noexcept {
     if (!look) return;
     p->preempt.store(false, std::memory_order_relaxed);
     self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-    p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
+    p->pending.set(pending_action::kind::requeue_globally, &self);
     switch_away(*p, self, nullptr);
     return;
   }
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-  p->pending = {pending_action::kind::requeue, nullptr, &self};
+  p->pending.set(pending_action::kind::requeue, &self);
   switch_away(*p, self, to);
 }
 
@@ -41,7 +41,7 @@ void attend() noexcept {
   p->slice_was_ended = true;
   goroutine& self = *p->current;
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-  p->pending = {pending_action::kind::requeue_globally, nullptr, &self};
+  p->pending.set(pending_action::kind::requeue_globally, &self);
   switch_away(*p, self, nullptr);
 }
 

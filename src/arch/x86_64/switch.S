@@ -42,24 +42,36 @@ runnel_switch:
         cmpw    4(%rsp), %r9w
         jne     1f
 2:      movq    %rdx, %rax
-        movq    56(%rsp), %rcx
+        leaq    runnel_start(%rip), %rcx
+        cmpq    %rcx, 56(%rsp)
+        je      3f
+        // Returned to rather than jumped to: the processor predicts returns by the calls before them, and most contexts
+        // wait at the end of the same calls as the one that is left.
         movq    8(%rsp), %r15
         movq    16(%rsp), %r14
         movq    24(%rsp), %r13
         movq    32(%rsp), %r12
         movq    40(%rsp), %rbx
         movq    48(%rsp), %rbp
-        addq    $64, %rsp
+        addq    $56, %rsp
         .cfi_remember_state
-        .cfi_def_cfa_offset 0
-        .cfi_register %rip, %rcx
+        .cfi_def_cfa_offset 8
         .cfi_same_value %rbp
         .cfi_same_value %rbx
         .cfi_same_value %r12
         .cfi_same_value %r13
         .cfi_same_value %r14
         .cfi_same_value %r15
-        jmpq    *%rcx
+        ret
+        .cfi_restore_state
+        // A new one has no such calls.
+3:      movq    32(%rsp), %r12
+        movq    40(%rsp), %rbx
+        addq    $64, %rsp
+        .cfi_remember_state
+        .cfi_def_cfa_offset 0
+        .cfi_undefined %rip
+        jmp     runnel_start
         .cfi_restore_state
 1:      ldmxcsr (%rsp)
         fldcw   4(%rsp)
@@ -69,6 +81,7 @@ runnel_switch:
 
 // Entered by the jump above: rax = the switch's argument, rbx = entry, r12 = self.
         .globl  runnel_start
+        .hidden runnel_start
         .type   runnel_start, @function
         .p2align 4
 runnel_start:
