@@ -15,7 +15,8 @@
 //
 // The watcher. One idle processor sleeps until the next timer or in the poller; the others until they are woken. It
 // announces until when (watch_until), then looks at timers and descriptors again; whoever arms one reads watch_until
-// afterwards and interrupts it if its own is earlier (wake_watcher).
+// afterwards and interrupts it if its own is earlier (wake_watcher). While nothing is spare nobody needs to watch timers:
+// who gives up the role looks at `spare` afterwards, and who adds to `spare` looks whether the role is free.
 #include <algorithm>
 #include <mutex>
 
@@ -89,8 +90,11 @@ void count_active() noexcept {
   if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 
-bool anything_to_watch() noexcept {
-  return earliest_timer() != never || (sched.poller != nullptr && sched.poller->pending());
+bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
+
+// Who cannot run what it finds leaves timers to those that run. They look at fair turns, and sysmon sees to what is late.
+bool worth_watching() noexcept {
+  return any_descriptor() || (sched.spare.load() > 0 && earliest_timer() != never);
 }
 
 // Where timers fire by the dozen, a sleep until each of them costs more than what they wake: the watcher then lets some
@@ -124,12 +128,11 @@ bool watch_once(processor& p) noexcept {
   const std::int64_t next = earliest_timer();
   const std::int64_t deadline =
       sched.shortest_watch > 0 ? std::max(next, now_ns() + sched.shortest_watch) : next;
-  const bool descriptors = sched.poller != nullptr && sched.poller->pending();
+  const bool descriptors = any_descriptor();
   sched.watcher_polls.store(descriptors);
   sched.watch_until.store(next);
   const bool changed = (word & woken_bit) != 0 || p.wake_word.load() != word ||
-                       earliest_timer() < next ||
-                       (sched.poller != nullptr && sched.poller->pending()) != descriptors;
+                       earliest_timer() < next || any_descriptor() != descriptors;
   if (!changed) {
     if (descriptors)
       sched.poller->poll(deadline);
@@ -139,6 +142,7 @@ bool watch_once(processor& p) noexcept {
   sched.watch_until.store(0);
   sched.watcher_polls.store(false);
   if ((p.wake_word.load() & woken_bit) != 0) return false;
+  if (!descriptors && sched.spare.load() <= 0) return false;  // nothing was moved yet
   sched.watch_turns.fetch_add(1);
   adapt_gathering(run_due_timers(p));
   const bool active = activate_watcher(p);
@@ -151,7 +155,7 @@ bool sleep_until_needed(processor& p) noexcept {
   for (;;) {
     const std::uint32_t word = p.wake_word.load();
     if ((word & woken_bit) != 0) return false;
-    if (!anything_to_watch()) {
+    if (!worth_watching()) {
       futex_wait(p.wake_word, word, never);
       continue;
     }
@@ -161,7 +165,7 @@ bool sleep_until_needed(processor& p) noexcept {
       continue;
     }
     bool active = false;
-    while (!active && (p.wake_word.load() & woken_bit) == 0 && anything_to_watch())
+    while (!active && (p.wake_word.load() & woken_bit) == 0 && worth_watching())
       active = watch_once(p);
     sched.watcher.store(nullptr);
     if (active) return true;
@@ -271,7 +275,8 @@ void wake_watcher(std::int64_t deadline) noexcept {
     if (until != 0 && deadline < until) signal(*w, one_nudge);
     return;
   }
-  if (sched.active.load() > 0 && current_processor() != nullptr)
+  const processor* here = current_processor();
+  if (sched.active.load() > 0 && here != nullptr && !here->in_blocking.load())
     return;  // it looks before it goes idle
   std::lock_guard lock(sched.idle_lock);
   if (sched.idle != nullptr) signal(*sched.idle, one_nudge);
@@ -281,7 +286,11 @@ void add_idle(processor& p) noexcept { push_idle(p); }
 
 void adjust_limit(std::int32_t by) noexcept {
   sched.spare.fetch_add(by);
-  if (by > 0 && any_queued_work(true)) wake_for_work();
+  if (by <= 0) return;
+  if (any_queued_work(true))
+    wake_for_work();
+  else if (earliest_timer() != never)
+    wake_watcher(0);
 }
 
 int change_max_procs(int n) noexcept {
