@@ -32,6 +32,12 @@ inline constexpr std::size_t stagger_step =
 inline constexpr std::size_t stagger_steps = 32;
 inline constexpr std::size_t default_stack_bytes = 256 * 1024;
 
+/// Begins to fetch what a goroutine touches when it starts: its control block and what lies just below.
+inline void fetch_early(stack_block* b) noexcept {
+  auto* lines = reinterpret_cast<std::byte*>(b) + offsetof(stack_block, link);
+  for (int line = -2; line <= 0; ++line) __builtin_prefetch(lines + line * 64, 1);
+}
+
 /// A last-in-first-out list of free blocks with its length.
 struct stack_list {
   stack_block* head = nullptr;
@@ -116,7 +122,10 @@ class stack_cache {
   stack_block* get(stack_class& c) {
     if (a_.count == 0) [[unlikely]]
       refill(c);
-    return a_.pop();
+    stack_block* b = a_.pop();
+    // Each block is on a page of its own: the next one is fetched while this one is used.
+    fetch_early(a_.head);
+    return b;
   }
   void put(stack_block* b) noexcept {
     if (a_.count == stack_batch) [[unlikely]]
