@@ -33,6 +33,7 @@ TEST(Panic, ReportNamesTheGoroutineAndItsStack_PA01) {
 TEST(Panic, NoDestructorRunsBeforeTheReport_PA02) {
   expect_panic("destructor_would_release_main", "test\n\n");
 }
+TEST(Panic, InAStageOnItsOwn) { expect_panic("stage", "test\n\n"); }
 TEST(Panic, InWaitGroupGoWaitDoesNotReturn_WG07) { expect_panic("wait_group_go", "test\n\n"); }
 TEST(Panic, MainCannotWinTheRaceToACleanExit_PA02) { expect_panic("main_cannot_win", "slow\n\n"); }
 TEST(Panic, CannotBeCaughtInAnotherGoroutine_PA04) {

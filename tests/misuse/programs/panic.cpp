@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
+#include <runnel/patterns.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -59,6 +61,19 @@ SCENARIO(destructor_would_release_main) {  // PA-02
       throw_test("test");
     });
     wg.wait();
+    say("main went on");
+  });
+}
+
+SCENARIO(stage) {
+  runnel::run([] {
+    const chan<int> numbers(1);
+    numbers.send(1);
+    const auto out = runnel::transform(runnel::background(), numbers, 2, [](int n) {
+      if (n == 1) throw_test("test");
+      return n;
+    });
+    (void)out.recv();
     say("main went on");
   });
 }
