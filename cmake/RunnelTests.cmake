@@ -31,7 +31,10 @@ endforeach()
 
 add_library(runnel_test_support STATIC ${PROJECT_SOURCE_DIR}/tests/support/matrix.cpp)
 target_link_libraries(runnel_test_support PUBLIC runnel::runnel GTest::gtest)
-target_compile_definitions(runnel_test_support PUBLIC $<$<BOOL:${CMAKE_CROSSCOMPILING}>:RUNNEL_TEST_SLOW_MACHINE>)
+if(CMAKE_CROSSCOMPILING)
+  list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
+  target_compile_definitions(runnel_test_support PUBLIC RUNNEL_TEST_SLOW_MACHINE RUNNEL_TEST_EMULATOR="${emulator}")
+endif()
 
 # runnel_add_suite(NAME FILE...): the executable test_NAME; each of its cases is a ctest test NAME.* of its own.
 function(runnel_add_suite name)

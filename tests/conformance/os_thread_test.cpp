@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -345,7 +346,7 @@ TEST(Defaults, DISABLED_PrintMaxProcs) {
 }
 
 std::string default_procs(std::vector<std::string> environment) {
-  child c("/proc/self/exe",
+  child c(std::filesystem::read_symlink("/proc/self/exe"),
           {"--gtest_also_run_disabled_tests", "--gtest_filter=Defaults.DISABLED_PrintMaxProcs"},
           environment);
   const auto result = c.finish();

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <initializer_list>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,7 +108,10 @@ class child {
                                 const std::vector<std::string>& environment) {
     const struct rlimit none { 0, 0 };
     ::setrlimit(RLIMIT_CORE, &none);
-    std::vector<char*> argv{const_cast<char*>(program.c_str())};
+    std::vector<std::string> command = emulator();
+    command.push_back(program);
+    std::vector<char*> argv;
+    for (auto& word : command) argv.push_back(word.data());
     for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     std::vector<char*> env;
@@ -115,8 +119,18 @@ class child {
       if (std::string_view(*e).substr(0, 7) != "RUNNEL_") env.push_back(*e);
     for (const auto& e : environment) env.push_back(const_cast<char*>(e.c_str()));
     env.push_back(nullptr);
-    ::execve(program.c_str(), argv.data(), env.data());
+    ::execvpe(argv[0], argv.data(), env.data());
     ::_exit(127);
+  }
+
+  /// What runs programs of the tested architecture, where that is not this machine's.
+  static std::vector<std::string> emulator() {
+    std::vector<std::string> words;
+#ifdef RUNNEL_TEST_EMULATOR
+    std::istringstream text(RUNNEL_TEST_EMULATOR);
+    for (std::string word; text >> word;) words.push_back(word);
+#endif
+    return words;
   }
 
   /// Reads what is there; false: both streams ended or `end` has passed.
