@@ -4,6 +4,8 @@
 
 #include <runnel/detail/config.hpp>
 
+#include "stack/stack.hpp"
+
 #if RUNNEL_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
@@ -36,8 +38,8 @@ struct sanitizer_fiber {
     low = stack_low;
     size = bytes;
     __asan_unpoison_memory_region(stack_low, bytes);
-    // What a goroutine that is still blocked at the end holds is not lost.
-    __lsan_register_root_region(low, size);
+    // What a goroutine that is still blocked at the end holds is not lost, nor is its name.
+    __lsan_register_root_region(low, size + control_block_bytes);
 #endif
   }
   /// The context has ended and its stack is not in use any more.
@@ -47,7 +49,7 @@ struct sanitizer_fiber {
     tsan = nullptr;
 #endif
 #if RUNNEL_ASAN
-    __lsan_unregister_root_region(low, size);
+    __lsan_unregister_root_region(low, size + control_block_bytes);
 #endif
   }
   /// For the context a thread starts with.
