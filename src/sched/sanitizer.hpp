@@ -37,7 +37,6 @@ struct sanitizer_fiber {
     fake_stack = nullptr;
     low = stack_low;
     size = bytes;
-    __asan_unpoison_memory_region(stack_low, bytes);
     // What a goroutine that is still blocked at the end holds is not lost, nor is its name.
     __lsan_register_root_region(low, size + control_block_bytes);
 #endif
@@ -67,6 +66,14 @@ struct sanitizer_fiber {
 #endif
   }
 };
+
+/// Before anything is written to a stack: what frames that were never returned from have left there is gone.
+inline void forget_frames([[maybe_unused]] void* stack_low,
+                          [[maybe_unused]] std::size_t bytes) noexcept {
+#if RUNNEL_ASAN
+  __asan_unpoison_memory_region(stack_low, bytes);
+#endif
+}
 
 /// Just before leaving `from` for `to`; `ends`: `from` will never be continued.
 inline void leaving([[maybe_unused]] sanitizer_fiber& from, [[maybe_unused]] sanitizer_fiber& to,

@@ -66,6 +66,7 @@ new_goroutine make_goroutine(std::size_t bytes, std::size_t stack_size, std::str
     block = stack_class_for(stack_size).take_one();
   }
   auto* g = static_cast<goroutine*>(block);
+  forget_frames(g->low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(g) - g->low));
   char* copy = nullptr;
   if (!name.empty()) [[unlikely]] {
     copy = static_cast<char*>(std::malloc(name.size() + 1));
