@@ -55,7 +55,9 @@ struct goroutine : stack_block, agent {
   sanitizer_fiber fiber;
 
   goroutine* next_in_queue() const noexcept { return static_cast<goroutine*>(link); }
-  void* stack_high() noexcept { return this; }
+  std::size_t stack_bytes() const noexcept {
+    return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(this) - low);
+  }
 };
 static_assert(sizeof(goroutine) <= control_block_bytes);
 

@@ -90,8 +90,6 @@ void count_active() noexcept {
   if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 
-bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
-
 // Who cannot run what it finds leaves timers to those that run. They look at fair turns, and sysmon sees to what is late.
 bool worth_watching() noexcept {
   return any_descriptor() || (sched.spare.load() > 0 && earliest_timer() != never);

@@ -115,13 +115,17 @@ goroutine* steal_from_held_up(processor& p) noexcept {
   return g;
 }
 
+void look_at_sources(processor& p) noexcept {
+  if (earliest_timer() != never) run_due_timers(p);
+  if (any_descriptor()) sched.poller->poll(0);
+}
+
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
 // queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
 // the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
 // with a stack for each node.
 goroutine* take_fairly(processor& p) noexcept {
-  if (earliest_timer() != never) run_due_timers(p);
-  if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+  look_at_sources(p);
   const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
   const bool neglected = !p.took_started;
   p.took_started = false;
@@ -261,8 +265,7 @@ goroutine* find_work(processor& p) noexcept {
     if (g == nullptr) g = take_any_local(p);
     if (g == nullptr) g = take_global(p);
     if (g == nullptr) {
-      if (earliest_timer() != never) run_due_timers(p);
-      if (sched.poller != nullptr && sched.poller->pending()) sched.poller->poll(0);
+      look_at_sources(p);
       g = take_any_local(p);
     }
     if (g == nullptr && start_spinning(p)) g = look_at_others(p);
@@ -278,6 +281,8 @@ goroutine* find_work(processor& p) noexcept {
     enter_idle(p);
   }
 }
+
+bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
 void enqueue_here(processor& p, goroutine* g) noexcept {
   if (p.woken.push(g)) [[likely]]

@@ -110,10 +110,11 @@ class started_queue {
       return nullptr;
     }
     goroutine* g = slot(b).load(std::memory_order_relaxed);
-    if (t != b) fetch_early(slot(b - 1).load(std::memory_order_relaxed));
     if (t == b) {  // the last one: race the thieves for it
       if (!top_.compare_exchange_strong(t, t + 1)) g = nullptr;
       bottom_.store(b + 1, std::memory_order_relaxed);
+    } else {
+      fetch_early(slot(b - 1).load(std::memory_order_relaxed));
     }
     return g;
   }

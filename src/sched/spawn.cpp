@@ -66,7 +66,7 @@ new_goroutine make_goroutine(std::size_t bytes, std::size_t stack_size, std::str
     block = stack_class_for(stack_size).take_one();
   }
   auto* g = static_cast<goroutine*>(block);
-  forget_frames(g->low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(g) - g->low));
+  forget_frames(g->low, g->stack_bytes());
   char* copy = nullptr;
   if (!name.empty()) [[unlikely]] {
     copy = static_cast<char*>(std::malloc(name.size() + 1));
@@ -105,7 +105,7 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   g.locals = nullptr;
   g.thread = nullptr;
   g.sp = prepare_context(made.storage, goroutine_entry(), &g);
-  g.fiber.create(g.low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(&g) - g.low));
+  g.fiber.create(g.low, g.stack_bytes());
   g.state.store(goroutine_state::runnable, std::memory_order_release);
   count_start(p);
   check_attention();

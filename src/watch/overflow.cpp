@@ -52,7 +52,7 @@ bool in_libc(const walked_stack& stack) noexcept {
     for (;;) pause();          // another thread's report ends the process
   static goroutine_view view;  // the signal stack is small
   look_at_self(g, view);
-  const auto size = static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(&g) - g.low);
+  const auto size = static_cast<std::uint64_t>(g.stack_bytes());
   write_stderr("fatal error: stack overflow\n\n");
   {
     stderr_out head(false);
