@@ -43,9 +43,8 @@ class mutex {
   /// Takes the mutex if it is free. Does not block.
   bool try_lock() noexcept {
     std::uint32_t s = state_.load(std::memory_order_relaxed);
-    if ((s & locked) == 0 &&
-        state_.compare_exchange_strong(s, s | locked, std::memory_order_acquire,
-                                       std::memory_order_relaxed))
+    if ((s & held) == 0 && state_.compare_exchange_strong(s, taken(s), std::memory_order_acquire,
+                                                          std::memory_order_relaxed))
       return true;
     detail::check_attention();
     return false;
@@ -53,10 +52,8 @@ class mutex {
 
   /// Lets it go. Unlocking what is not locked ends the process: `fatal error: unlock of unlocked mutex`.
   void unlock() noexcept {
-    std::uint32_t held = locked;
     // release: pairs with the acquire in lock()
-    if (!state_.compare_exchange_strong(held, 0, std::memory_order_release,
-                                        std::memory_order_relaxed)) [[unlikely]]
+    if (state_.fetch_sub(locked, std::memory_order_release) != locked) [[unlikely]]
       unlock_slow();
   }
 
@@ -78,6 +75,14 @@ class mutex {
       4;  // someone is awake and after it: unlocking need not wake another
   static constexpr std::uint32_t starving =
       8;  // unlocking hands over; changed under the queue's lock or by the owner
+  static constexpr std::uint32_t busy =
+      16;  // set with the first flag on a mutex that is held; it stays held until unlock_slow() drops it
+  static constexpr std::uint32_t held = locked | busy;
+
+  // The state `s`, free, becomes when it is locked.
+  static constexpr std::uint32_t taken(std::uint32_t s) noexcept {
+    return s == 0 ? locked : s | held;
+  }
 
   void unlock_slow() noexcept;
   detail::agent* hand_over() noexcept;
@@ -116,7 +121,7 @@ class mutex_case : public case_base {
   void dequeue(waiter& w) noexcept override;
   void complete(waiter&) noexcept override {}
   bool miss_hint() noexcept override {
-    return (mutex_->state_.load(std::memory_order_relaxed) & mutex::locked) != 0;
+    return (mutex_->state_.load(std::memory_order_relaxed) & mutex::held) != 0;
   }
 
  protected:

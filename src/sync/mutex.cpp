@@ -1,7 +1,8 @@
 // The mutex's slow paths.
 //
-// Who holds it and wants to let go with somebody in the queue does all of that while still holding it, and drops
-// `locked` in one last write: from then on the next owner may destroy it. A waiter that is woken has to compete with
+// Unlocking subtracts `locked`, and a mutex without a flag is free then. With a flag it has `busy` too, which keeps it
+// held: what is to be done for those who wait is done before `busy` is dropped in one last write, as from then on the
+// next owner may destroy it. A waiter that is woken has to compete with
 // newcomers, which run already; `woken` keeps unlocks from waking more than one meanwhile. One that has lost so for
 // longer than `starvation` raises `starving`: then `locked` stays set and ownership passes down the queue. Waiters of
 // a select are always handed it, because they cannot come back and try again.
@@ -35,14 +36,15 @@ bool mutex::lock_slow(std::int64_t deadline) {
   for (int spins = 0;;) {
     std::uint32_t s = state_.load(std::memory_order_relaxed);
     const std::uint32_t not_woken = awake ? ~woken : ~0u;
-    if ((s & locked) == 0) {
-      if (state_.compare_exchange_weak(s, (s | locked) & not_woken, std::memory_order_acquire,
+    if ((s & held) == 0) {
+      if (state_.compare_exchange_weak(s, taken(s & not_woken), std::memory_order_acquire,
                                        std::memory_order_relaxed))
         return true;
       continue;
     }
     if ((s & starving) == 0 && spins < detail::most_spins && detail::spinning_pays()) {
-      if (!awake && (s & (woken | queued)) == queued && state_.compare_exchange_weak(s, s | woken))
+      if (!awake && (s & (woken | queued)) == queued &&
+          state_.compare_exchange_weak(s, s | busy | woken))
         awake = true;
       detail::spin_briefly();
       ++spins;
@@ -60,9 +62,9 @@ bool mutex::lock_slow(std::int64_t deadline) {
     spinlock& lock = detail::queue_lock(this);
     lock.lock();
     bool queueing = false;
-    while ((s & locked) != 0 && !queueing)
-      queueing =
-          state_.compare_exchange_weak(s, (s | queued | (starved ? starving : 0)) & not_woken);
+    while ((s & held) != 0 && !queueing)
+      queueing = state_.compare_exchange_weak(
+          s, (s | busy | queued | (starved ? starving : 0)) & not_woken);
     if (!queueing) {
       lock.unlock();
       continue;
@@ -96,11 +98,11 @@ bool mutex::lock_slow(std::int64_t deadline) {
 
 void mutex::unlock_slow() noexcept {
   std::uint32_t s = state_.load(std::memory_order_relaxed);
+  if ((s & locked) != 0) detail::fatal("unlock of unlocked mutex");  // 1 less than an even number
   for (;;) {
-    if ((s & locked) == 0) detail::fatal("unlock of unlocked mutex");
     const bool nobody_to_wake = (s & queued) == 0 || (s & (woken | starving)) == woken;
     if (!nobody_to_wake) break;
-    if (state_.compare_exchange_weak(s, s & ~locked, std::memory_order_release,
+    if (state_.compare_exchange_weak(s, s & ~busy, std::memory_order_release,
                                      std::memory_order_relaxed))
       return;
   }
@@ -119,8 +121,10 @@ agent* mutex::hand_over() noexcept {
   for (;;) {
     const bool give = w != nullptr && ((s & starving) != 0 || w->slot == nullptr);
     std::uint32_t next = empty ? s & ~(queued | starving) : s;
-    if (!give) {
-      next &= ~locked;
+    if (give) {
+      next |= locked;
+    } else {
+      next &= ~busy;
       if (w != nullptr) next |= woken;
     }
     agent* const who = w != nullptr ? w->who : nullptr;
@@ -139,8 +143,8 @@ void mutex::leave_queue(waiter& w) noexcept {
 
 bool mutex::lock_if_free() noexcept {
   std::uint32_t s = state_.load(std::memory_order_relaxed);
-  while ((s & locked) == 0) {
-    if (state_.compare_exchange_weak(s, s | locked, std::memory_order_acquire,
+  while ((s & held) == 0) {
+    if (state_.compare_exchange_weak(s, taken(s), std::memory_order_acquire,
                                      std::memory_order_relaxed))
       return true;
   }
@@ -156,8 +160,8 @@ spinlock* mutex_case::lock() noexcept { return &queue_lock(mutex_); }
 bool mutex_case::try_now(agent*&) noexcept {
   std::uint32_t s = mutex_->state_.load(std::memory_order_relaxed);
   for (;;) {
-    const bool free = (s & mutex::locked) == 0;
-    const std::uint32_t next = s | (free ? mutex::locked : mutex::queued);
+    const bool free = (s & mutex::held) == 0;
+    const std::uint32_t next = free ? mutex::taken(s) : s | mutex::busy | mutex::queued;
     if (mutex_->state_.compare_exchange_weak(s, next, std::memory_order_acquire,
                                              std::memory_order_relaxed))
       return free;
