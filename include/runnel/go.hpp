@@ -140,16 +140,17 @@ requires std::invocable<std::decay_t<F>, std::decay_t<A>...> RUNNEL_ALWAYS_INLIN
 
 /// Runs `main` as a goroutine on the process-wide runtime, starting it if need be, blocks the calling thread until it
 /// returns, and returns or throws what it did. Does not wait for other goroutines. Calls may follow one another and
-/// may overlap; max_procs and stack_size of a later call apply from then on. Throws std::logic_error when called from
-/// a goroutine, std::invalid_argument for a negative max_procs.
+/// may overlap; max_procs and stack_size of a later call apply from then on, until one begins that leaves them 0 while no
+/// other is active. Throws std::logic_error when called from a goroutine, std::invalid_argument for a negative max_procs.
 template <class F>
 decltype(auto) run(const runtime_options& options, F&& main) {
   using R = std::invoke_result_t<F>;
   if constexpr (std::is_void_v<R>) {
+    struct call {
+      std::remove_reference_t<F>& f;
+    } c{main};
     detail::run_main(
-        options,
-        [](void* f) { std::invoke(std::forward<F>(*static_cast<std::remove_reference_t<F>*>(f))); },
-        const_cast<void*>(static_cast<const void*>(std::addressof(main))));
+        options, [](void* p) { std::invoke(std::forward<F>(static_cast<call*>(p)->f)); }, &c);
   } else {
     using stored = std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*,
                                       std::remove_cv_t<R>>;

@@ -39,18 +39,35 @@ leak_action effective(leak_action wanted) noexcept {
   }
 }
 
-void apply(const runtime_options& options) {
-  if (options.max_procs < 0) throw std::invalid_argument("runnel: max_procs is negative");
-  if (options.stack_size != 0) {
-    stack_class_for(options.stack_size);  // throws for what nobody can have
-    default_stack_size.store(options.stack_size);
+// What runs ask for lasts until one that asks for nothing begins where no other is active; what set_max_procs() asked for
+// lasts.
+std::atomic<bool> procs_of_a_run{false};
+
+void apply_max_procs(int wanted) {
+  if (wanted > 0) {
+    procs_of_a_run.store(true);
+  } else if (procs_of_a_run.exchange(false)) {
+    wanted = env().max_procs;
+    follow_cpus(wanted == 0);
   }
-  if (options.max_procs > 0) {
+  if (wanted > 0) {
     follow_cpus(false);
-    change_max_procs(options.max_procs);
+    change_max_procs(wanted);
   } else {
     count_cpus_again();
   }
+}
+
+void apply(const runtime_options& options) {
+  if (options.max_procs < 0) throw std::invalid_argument("runnel: max_procs is negative");
+  const bool alone = !any_run();
+  if (options.stack_size != 0) {
+    stack_class_for(options.stack_size);  // throws for what nobody can have
+    default_stack_size.store(options.stack_size);
+  } else if (alone) {
+    default_stack_size.store(env().stack_size != 0 ? env().stack_size : default_stack_bytes);
+  }
+  if (options.max_procs > 0 || alone) apply_max_procs(options.max_procs);
 }
 
 struct main_call {
@@ -140,7 +157,10 @@ int max_procs() {
 
 int set_max_procs(int n) {
   detail::ensure_started();
-  if (n > 0) detail::follow_cpus(false);
+  if (n > 0) {
+    detail::procs_of_a_run.store(false);
+    detail::follow_cpus(false);
+  }
   return detail::change_max_procs(n);
 }
 

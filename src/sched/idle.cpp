@@ -142,9 +142,12 @@ bool watch_once(processor& p) noexcept {
   if ((p.wake_word.load() & woken_bit) != 0) return false;
   if (!descriptors && sched.spare.load() <= 0) return false;  // nothing was moved yet
   sched.watch_turns.fetch_add(1);
-  adapt_gathering(run_due_timers(p));
+  const std::uint32_t fired = run_due_timers(p);
+  adapt_gathering(fired);
   const bool active = activate_watcher(p);
   sched.watch_turns.fetch_add(1);
+  // What woke nobody may have been the last that could.
+  if (fired > 0 && !active && sched.wake_monitor != nullptr) sched.wake_monitor();
   return active;
 }
 
@@ -168,14 +171,6 @@ bool sleep_until_needed(processor& p) noexcept {
     sched.watcher.store(nullptr);
     if (active) return true;
   }
-}
-
-void sleep_idle(processor& p) noexcept {
-  if (!sleep_until_needed(p)) {
-    p.wake_word.fetch_and(~woken_bit);
-    p.spinning = true;  // whoever woke us counted us
-  }
-  begin_judging(p);
 }
 
 void stop_spinning(processor& p) noexcept {
@@ -218,6 +213,14 @@ void wake_patiently(processor& p) noexcept {
   if (++p.wakes_skipped < sched.patience.load(std::memory_order_relaxed)) return;
   p.wakes_skipped = 0;
   wake_for_work();
+}
+
+void sleep_idle(processor& p) noexcept {
+  if (!sleep_until_needed(p)) {
+    p.wake_word.fetch_and(~woken_bit);
+    p.spinning = true;  // whoever woke us counted us
+  }
+  begin_judging(p);
 }
 
 void enter_idle(processor& p) noexcept {

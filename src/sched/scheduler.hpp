@@ -120,6 +120,7 @@ goroutine* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
 bool fair_turn(const processor& p) noexcept;      // loop.cpp: now look elsewhere first
 void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again
+void sleep_idle(processor& p) noexcept;           // its last part, and a new processor's first
 void leave_spinning(processor& p) noexcept;       // idle.cpp
 bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp

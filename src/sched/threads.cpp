@@ -19,7 +19,6 @@
 namespace runnel::detail {
 namespace {
 
-constexpr std::uint32_t woken_bit = 1;
 constexpr std::size_t thread_stack_bytes =
     256 * 1024;  // the scheduler's own frames, and signal handlers
 
@@ -37,13 +36,7 @@ void* thread_main(void* arg) {
   p.sched_fiber.adopt_thread();
   p.lock_wait = own_lock_wait();
   begin_judging(p);
-  if (p.status.load() ==
-      processor_status::idle) {  // a new processor: wait for whoever made it to wake it
-    while ((p.wake_word.load() & woken_bit) == 0)
-      futex_wait(p.wake_word, p.wake_word.load() & ~woken_bit, never);
-    p.wake_word.fetch_and(~woken_bit);
-    p.spinning = true;
-  }
+  if (p.status.load() == processor_status::idle) sleep_idle(p);  // a new processor
   loop(&p);
   // Only a thread that gave its processor away, for a goroutine that was locked to it, comes here.
   remove_signal_stack();

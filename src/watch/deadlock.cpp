@@ -63,6 +63,15 @@ struct wishes {
   bool main_is_ending = false;
 };
 
+bool any_processor_runs() noexcept {
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i)
+    if (const processor* p = sched.all[i].load();
+        p != nullptr && p->status.load() == processor_status::running)
+      return true;
+  return false;
+}
+
 wishes ask_runs() {
   wishes w;
   for_each_run([&](active_run& r) {
@@ -107,6 +116,12 @@ deadlock_verdict check_deadlock() noexcept {
   });
   for (std::size_t i = 0; i < n; ++i) make_throw(*chosen[i]);
   return deadlock_verdict::alive;
+}
+
+void check_wait_at_exit() noexcept {
+  const movements before;
+  if (panicking() || any_processor_runs() || others_could_wake() || movements() != before) return;
+  fatal("a wait after the process has begun to exit: goroutines run no more");
 }
 
 }  // namespace runnel::detail

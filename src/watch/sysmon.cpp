@@ -57,7 +57,8 @@ class monitor {
       const std::int64_t now = now_ns();
       sched.coarse_now.store(now, std::memory_order_relaxed);
       if (sched.stopping.load()) {
-        sleep_until(never);
+        check_wait_at_exit();
+        sleep_until(now + slice);
       } else if (look_at_processors(now)) {
         quiet_since_ = now;
         recheck_ = quiet_before_sleep;

@@ -96,6 +96,29 @@ TEST(Run, APlainThreadInsideARunMayRunToo) {
   });
 }
 
+int calls_of_a_function = 0;
+void a_function() { ++calls_of_a_function; }
+
+TEST(Run, TakesAFunctionByItsName) {
+  run(a_function);
+  run({.max_procs = 1}, a_function);
+  EXPECT_EQ(calls_of_a_function, 2);
+}
+
+TEST(Run, WhatRunsAskForDoesNotOutliveThem) {
+  const int by_default = run([] { return runnel::max_procs(); });
+  EXPECT_EQ(run({.max_procs = by_default + 3}, [] { return runnel::max_procs(); }), by_default + 3);
+  EXPECT_EQ(run([] { return runnel::max_procs(); }), by_default);
+  // ... but for one that begins meanwhile, and for what was set otherwise.
+  run({.max_procs = by_default + 3}, [&] {
+    std::thread t([&] { EXPECT_EQ(run([] { return runnel::max_procs(); }), by_default + 3); });
+    runnel::blocking([&] { t.join(); });
+  });
+  runnel::set_max_procs(by_default + 2);
+  EXPECT_EQ(run([] { return runnel::max_procs(); }), by_default + 2);
+  run({.max_procs = by_default}, [] {});
+}
+
 TEST(Run, DoesNotWaitForOtherGoroutines) {
   const chan<void> gate;
   const chan<int> out(1);

@@ -166,4 +166,15 @@ SCENARIO(handler_uses_channels) {
   });
 }
 
+// Registered before the runtime starts: they run after it has come to rest.
+SCENARIO(handler_waits_for_a_goroutine) {
+  std::atexit([] { runnel::async([] { return 5; }).get(); });
+  runnel::run([] {});
+}
+
+SCENARIO(handler_waits_for_a_timer) {
+  std::atexit([] { runnel::after(1ms).recv(); });
+  runnel::run([] {});
+}
+
 SCENARIO_MAIN()
