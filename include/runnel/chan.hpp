@@ -10,9 +10,10 @@
 /// Happens-before: a send before the receive of its value completes; a close before a receive that returns because
 /// of it; the k-th receive on a channel of capacity C before send k+C completes. len() orders nothing.
 ///
-/// A value that is moved into or out of a channel is moved under the channel's lock: its move constructor may not use
-/// that channel.
+/// A value that is moved into or out of a channel is moved under the channel's lock: its move constructor, and the
+/// destructor of what was moved from, may not use that channel.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -56,7 +57,7 @@ inline constexpr unbounded_t unbounded{};
 template <class T>
 class [[nodiscard]] try_result {
  public:
-  try_result(T&& value) : value_(std::move(value)), status_(chan_status::ok) {}
+  try_result(std::in_place_t, T&& value) : value_(std::move(value)), status_(chan_status::ok) {}
   try_result(chan_status why) noexcept : status_(why) {}
 
   explicit operator bool() const noexcept { return status_ == chan_status::ok; }
@@ -163,12 +164,28 @@ template <class T, bool A, bool B>
 bool operator==(const detail::chan_handle<T, A>& a, const detail::chan_handle<T, B>& b) noexcept {
   return a.state() == b.state();
 }
+template <class T, bool A>
+bool operator==(const detail::chan_handle<T, A>& a, std::nullptr_t) noexcept {
+  return !a;
+}
 
 }  // namespace runnel
 
 template <class T>
 struct std::hash<runnel::chan<T>> {
   std::size_t operator()(const runnel::chan<T>& c) const noexcept {
+    return std::hash<const void*>{}(c.state());
+  }
+};
+template <class T>
+struct std::hash<runnel::send_chan<T>> {
+  std::size_t operator()(const runnel::send_chan<T>& c) const noexcept {
+    return std::hash<const void*>{}(c.state());
+  }
+};
+template <class T>
+struct std::hash<runnel::recv_chan<T>> {
+  std::size_t operator()(const runnel::recv_chan<T>& c) const noexcept {
     return std::hash<const void*>{}(c.state());
   }
 };

@@ -26,16 +26,17 @@
 namespace runnel::detail {
 namespace {
 
-constexpr std::size_t few = 8;  // cases up to which nothing is allocated
+constexpr std::size_t few = 8;    // cases of most selects; they should not need much stack
+constexpr std::size_t many = 64;  // cases up to which nothing is allocated
 
-// Room for trivially destructible things that the caller makes: a few of them lie here, uninitialised until then.
-template <class T>
+// Room for trivially destructible things that the caller makes: so many of them lie here, uninitialised until then.
+template <class T, std::size_t Room>
 class small_array {
  public:
   static_assert(std::is_trivially_destructible_v<T>);
 
   explicit small_array(std::size_t n) {
-    if (n > few) [[unlikely]] {
+    if (n > Room) [[unlikely]] {
       heap_ = std::make_unique<std::byte[]>(n * sizeof(T));
       items_ = reinterpret_cast<T*>(heap_.get());
     }
@@ -46,8 +47,8 @@ class small_array {
   T& operator[](std::size_t i) noexcept { return items_[i]; }
 
  private:
-  alignas(T) std::byte few_[few * sizeof(T)];
-  T* items_ = reinterpret_cast<T*>(few_);
+  alignas(T) std::byte here_[Room * sizeof(T)];
+  T* items_ = reinterpret_cast<T*>(here_);
   std::unique_ptr<std::byte[]> heap_;
 };
 
@@ -56,6 +57,7 @@ random_source& own_random() noexcept {
   return p != nullptr ? p->random : this_thread()->random;
 }
 
+template <std::size_t Room>
 class select_run {
  public:
   select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
@@ -177,7 +179,7 @@ class select_run {
 
   std::size_t wait() {
     claim_word claim{unclaimed};
-    small_array<waiter> waiters(cases_.size());
+    small_array<waiter, Room> waiters(cases_.size());
     agent* const self = this_agent();
     for (std::uint32_t i = 0; i < cases_.size(); ++i) {
       if (lock_of_[i] == nullptr) continue;
@@ -202,21 +204,29 @@ class select_run {
 
   std::span<case_base* const> cases_;
   const std::size_t otherwise_;
-  small_array<spinlock*> lock_of_;    // by case; null: it is never ready
-  small_array<std::uint32_t> order_;  // the cases that have a lock, in the order to try
-  small_array<spinlock*> locks_;      // theirs, by address, each once
-  std::size_t count_ = 0;             // of order_
-  std::size_t lock_count_ = 0;        // of locks_
+  small_array<spinlock*, Room> lock_of_;    // by case; null: it is never ready
+  small_array<std::uint32_t, Room> order_;  // the cases that have a lock, in the order to try
+  small_array<spinlock*, Room> locks_;      // theirs, by address, each once
+  std::size_t count_ = 0;                   // of order_
+  std::size_t lock_count_ = 0;              // of locks_
   std::int64_t deadline_ = never;
   std::size_t deadline_case_ = no_case;
 };
+
+// Not a part of select_cases(): its frame is a page and more.
+[[gnu::noinline]] std::size_t select_many(std::span<case_base* const> cases, std::size_t otherwise,
+                                          select_order order) {
+  return select_run<many>(cases, otherwise, order).run();
+}
 
 }  // namespace
 
 std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise,
                          select_order order) {
   check_attention();
-  return select_run(cases, otherwise, order).run();
+  if (cases.size() > few) [[unlikely]]
+    return select_many(cases, otherwise, order);
+  return select_run<few>(cases, otherwise, order).run();
 }
 
 std::size_t select_span(std::span<select_case> cases, select_order order) {

@@ -1,10 +1,13 @@
 // What every handle offers, and what must not compile.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -342,6 +345,84 @@ MATRIX_TEST(ChanApi, SendAllSaysHowManyWentBeforeTheClose) {
   std::size_t received = 0;
   for ([[maybe_unused]] const int v : ch) ++received;
   EXPECT_EQ(received + 1, went);
+}
+
+// -- unusual element types and capacities ----------------------------------------------------------------------------
+
+TEST(ChanApi, CapacityMayBeOfAnyIntegralType) {
+  EXPECT_EQ(chan<int>(true).cap(), 1U);
+  EXPECT_EQ(chan<int>('a').cap(), std::size_t{'a'});
+  EXPECT_EQ(chan<int>(L'b').cap(), std::size_t{L'b'});
+  EXPECT_EQ(chan<int>(static_cast<unsigned char>(200)).cap(), 200U);
+  EXPECT_THROW(chan<int>(static_cast<signed char>(-1)), std::length_error);
+  EXPECT_THROW(chan<int>(std::numeric_limits<unsigned long long>::max()), std::length_error);
+}
+
+TEST(ChanApi, StatusesCanBeSentThemselves) {
+  const chan<chan_status> c(1);
+  EXPECT_EQ(c.try_recv().status(), chan_status::empty);
+  c.send(chan_status::closed);
+  const try_result<chan_status> got = c.try_recv();
+  EXPECT_TRUE(got.has_value());
+  EXPECT_FALSE(got.closed());
+  EXPECT_EQ(*got, chan_status::closed);
+  EXPECT_TRUE(c.recv_for(1ms).timed_out());
+}
+
+struct copied_explicitly {
+  copied_explicitly() = default;
+  explicit copied_explicitly(const copied_explicitly&) {}
+  copied_explicitly(copied_explicitly&&) noexcept {}
+};
+
+TEST(ChanApi, AnExplicitCopyConstructorIsEnoughToCopy) {
+  const chan<copied_explicitly> c(3);
+  const copied_explicitly value;
+  c.send(value);
+  EXPECT_TRUE(c.try_send(value));
+  c << value;
+  EXPECT_EQ(c.len(), 3U);
+}
+
+struct big {
+  std::array<char, 60'000> bytes{};
+};
+
+TEST(ChanApi, RecvManyOfBigElementsFitsTheStack) {
+  const chan<big> c(3);
+  for (char i = 0; i < 3; ++i) {
+    auto b = std::make_unique<big>();
+    b->bytes.back() = i;
+    c.send(std::move(*b));
+  }
+  runnel::run([&] {
+    std::vector<big> out;
+    EXPECT_EQ(c.recv_many(std::back_inserter(out), 10), 3U);
+    ASSERT_EQ(out.size(), 3U);
+    EXPECT_EQ(out[2].bytes.back(), 2);
+  });
+}
+
+TEST(ChanApi, RangeForKeepsItsChannel) {
+  chan<void> c(2);
+  c.send();
+  c.send();
+  c.close();
+  int events = 0;
+  for ([[maybe_unused]] auto event : c) {
+    c = nullptr;
+    ++events;
+  }
+  EXPECT_EQ(events, 2);
+}
+
+TEST(ChanApi, ComparesWithNullptrAndHashes) {
+  const chan<int> c;
+  EXPECT_TRUE(c != nullptr);
+  EXPECT_TRUE(nullptr == chan<int>(nullptr));
+  EXPECT_TRUE(send_chan<int>() == nullptr);
+  EXPECT_EQ(std::hash<send_chan<int>>{}(c), std::hash<chan<int>>{}(c));
+  EXPECT_EQ(std::hash<recv_chan<int>>{}(c), std::hash<chan<int>>{}(c));
 }
 
 }  // namespace

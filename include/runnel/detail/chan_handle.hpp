@@ -13,9 +13,11 @@ inline constexpr share_t share{};
 
 template <class T>
 chan_state_of<T>* make_chan(std::integral auto capacity) {
-  if (std::cmp_less(capacity, 0) ||
-      std::cmp_greater(capacity, std::numeric_limits<std::size_t>::max()))
-    throw_bad_capacity();
+  using C = decltype(capacity);
+  if constexpr (std::is_signed_v<C>)
+    if (capacity < 0) throw_bad_capacity();
+  if constexpr (sizeof(C) > sizeof(std::size_t))
+    if (capacity > C{std::numeric_limits<std::size_t>::max()}) throw_bad_capacity();
   return chan_state_of<T>::make(static_cast<std::size_t>(capacity), false, false);
 }
 
@@ -99,7 +101,7 @@ class send_half {
   /// before or meanwhile; the value then stays where it was.
   void send(T&& value) const { sent_or_throw(detail::send_until(core(), value, never)); }
   /// The same with a copy, made before anything is locked.
-  void send(const T& value) const requires std::copy_constructible<T> {
+  void send(const T& value) const requires std::is_copy_constructible_v<T> {
     T copy(value);
     sent_or_throw(detail::send_until(core(), copy, never));
   }
@@ -108,7 +110,7 @@ class send_half {
     if (core() != nullptr && core()->certainly_full()) return check_attention(), false;
     return sent_or_throw(detail::send_until(core(), value, 0));
   }
-  bool try_send(const T& value) const requires std::copy_constructible<T> {
+  bool try_send(const T& value) const requires std::is_copy_constructible_v<T> {
     if (core() != nullptr && core()->certainly_full()) return check_attention(), false;
     T copy(value);
     return sent_or_throw(detail::send_until(core(), copy, 0));
@@ -129,7 +131,7 @@ class send_half {
   }
   /// Sends unless `ctx` is done first (false). Throws closed_channel. Defined in context.hpp.
   bool send(const context& ctx, T&& value) const;
-  bool send(const context& ctx, const T& value) const requires std::copy_constructible<T>;
+  bool send(const context& ctx, const T& value) const requires std::is_copy_constructible_v<T>;
 
   /// Sends each element in order, and says how many; blocks as send() does. Throws closed_channel, whose sent() says
   /// how many went.
@@ -153,7 +155,7 @@ class send_half {
     send(std::move(value));
     return self();
   }
-  const Self& operator<<(const T& value) const requires std::copy_constructible<T> {
+  const Self& operator<<(const T& value) const requires std::is_copy_constructible_v<T> {
     send(value);
     return self();
   }
@@ -201,7 +203,7 @@ try_result<T> to_result(chan_outcome outcome, std::optional<chan_value<T>>& valu
       if constexpr (std::is_void_v<T>)
         return chan_status::ok;
       else
-        return *std::move(value);
+        return {std::in_place, *std::move(value)};
     case chan_outcome::closed:
       return chan_status::closed;
     case chan_outcome::timed_out:
@@ -211,6 +213,40 @@ try_result<T> to_result(chan_outcome outcome, std::optional<chan_value<T>>& valu
   }
   return chan_status::empty;
 }
+
+/// Receives until the channel is closed and drained. Keeps one value, which the loop's body may move from.
+template <class T>
+class chan_iterator {
+ public:
+  using value_type = chan_value<T>;
+  using difference_type = std::ptrdiff_t;
+  using iterator_concept = std::input_iterator_tag;
+
+  chan_iterator() = default;
+  explicit chan_iterator(recv_chan<T> from) : from_(std::move(from)) { ++*this; }
+  chan_iterator(chan_iterator&& other) noexcept
+      : from_(std::move(other.from_)), value_(std::move(other.value_)) {}
+  chan_iterator& operator=(chan_iterator&& other) noexcept {  // T may lack assignment
+    from_ = std::move(other.from_);
+    value_.reset();
+    if (other.value_) value_.emplace(*std::move(other.value_));
+    return *this;
+  }
+  value_type& operator*() const noexcept { return *value_; }
+  chan_iterator& operator++() {
+    value_.reset();
+    recv_until(from_.state(), value_, never);
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  friend bool operator==(const chan_iterator& it, std::default_sentinel_t) noexcept {
+    return !it.value_.has_value();
+  }
+
+ private:
+  recv_chan<T> from_;  // the range is evaluated once: assigning to the handle changes nothing
+  mutable std::optional<value_type> value_;
+};
 
 /// What both kinds of receiving handles can do without naming a value.
 template <class Self, class T>
@@ -237,6 +273,9 @@ class recv_common {
     return attempt(deadline_at(deadline));
   }
 
+  auto begin() const { return chan_iterator<T>(static_cast<const Self&>(*this)); }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
  protected:
   chan_state_of<T>* core() const noexcept { return static_cast<const Self&>(*this).state(); }
 
@@ -246,40 +285,6 @@ class recv_common {
     const chan_outcome outcome = detail::recv_until(core(), value, deadline);
     return to_result<T>(outcome, value);
   }
-};
-
-/// Receives until the channel is closed and drained. Keeps one value, which the loop's body may move from.
-template <class Half, class T>
-class chan_iterator {
- public:
-  using value_type = T;
-  using difference_type = std::ptrdiff_t;
-  using iterator_concept = std::input_iterator_tag;
-
-  chan_iterator() = default;
-  explicit chan_iterator(const Half& from) : from_(from) { ++*this; }
-  chan_iterator(chan_iterator&& other) noexcept
-      : from_(std::move(other.from_)), value_(std::move(other.value_)) {}
-  chan_iterator& operator=(chan_iterator&& other) noexcept {  // T may lack assignment
-    from_ = std::move(other.from_);
-    value_.reset();
-    if (other.value_) value_.emplace(*std::move(other.value_));
-    return *this;
-  }
-  T& operator*() const noexcept { return *value_; }
-  chan_iterator& operator++() {
-    value_.reset();
-    recv_until(from_.state(), value_, never);
-    return *this;
-  }
-  void operator++(int) { ++*this; }
-  friend bool operator==(const chan_iterator& it, std::default_sentinel_t) noexcept {
-    return !it.value_.has_value();
-  }
-
- private:
-  recv_chan<T> from_;  // the range is evaluated once: assigning to the handle changes nothing
-  mutable std::optional<T> value_;
 };
 
 template <class Self, class T>
@@ -300,7 +305,7 @@ class recv_half : public recv_common<Self, T> {
   std::size_t recv_many(Out out, std::size_t max) const {
     std::size_t total = 0;
     while (total < max) {
-      std::array<std::optional<T>, 32> taken;
+      batch taken;
       const std::size_t n = take(taken, max - total, total == 0);
       if (n == 0) break;
       for (std::size_t i = 0; i < n; ++i) {
@@ -320,11 +325,13 @@ class recv_half : public recv_common<Self, T> {
     return true;
   }
 
-  auto begin() const { return chan_iterator<Self, T>(static_cast<const Self&>(*this)); }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
  private:
-  std::size_t take(std::array<std::optional<T>, 32>& into, std::size_t max, bool wait) const {
+  // Lies on the stack, which is small.
+  static constexpr std::size_t batch_bytes = 2048;
+  using batch = std::array<std::optional<T>,
+                           std::clamp<std::size_t>(batch_bytes / sizeof(std::optional<T>), 1, 32)>;
+
+  std::size_t take(batch& into, std::size_t max, bool wait) const {
     std::size_t n = 0;
     while (n < into.size() && n < max) {
       if (detail::recv_until(this->core(), into[n], wait && n == 0 ? never : 0) !=
@@ -338,28 +345,6 @@ class recv_half : public recv_common<Self, T> {
 
 template <class Self>
 class recv_half<Self, void> : public recv_common<Self, void> {
-  struct sentinel {};
-  class iterator {
-   public:
-    using value_type = unit;
-    using difference_type = std::ptrdiff_t;
-    iterator() = default;
-    explicit iterator(const recv_half& from) : from_(&from) { ++*this; }
-    unit operator*() const noexcept { return {}; }
-    iterator& operator++() {
-      more_ = from_->recv();
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
-      return !it.more_;
-    }
-
-   private:
-    const recv_half* from_ = nullptr;
-    bool more_ = false;
-  };
-
  public:
   /// Receives an event; blocks until there is one. False: closed and drained.
   bool recv() const {
@@ -367,9 +352,6 @@ class recv_half<Self, void> : public recv_common<Self, void> {
     return detail::recv_until(this->core(), event, never) == chan_outcome::done;
   }
   bool recv(const context& ctx) const;
-
-  iterator begin() const { return iterator(*this); }
-  std::default_sentinel_t end() const noexcept { return {}; }
 };
 
 /// A channel that closes itself once no handle is left that could receive: whoever sends learns by closed_channel

@@ -92,7 +92,7 @@ bool send_half<Self, T>::send(const context& ctx, T&& value) const {
 }
 template <class Self, class T>
 bool send_half<Self, T>::send(const context& ctx,
-                              const T& value) const requires std::copy_constructible<T> {
+                              const T& value) const requires std::is_copy_constructible_v<T> {
   T copy(value);
   return sent_or_throw(send_in(ctx, core(), copy));
 }
