@@ -2,9 +2,10 @@
 // golang.org/x/sync/errgroup.
 #pragma once
 #include <concepts>
+#include <memory>
 #include <optional>
 #include <runnel/context.hpp>
-#include <runnel/detail/park.hpp>
+#include <runnel/detail/group_state.hpp>
 #include <runnel/error.hpp>
 #include <runnel/go.hpp>
 #include <type_traits>
@@ -32,7 +33,8 @@ error run_task(F& f, const context& ctx) {
 }  // namespace detail
 
 /// A set of goroutines that share a context. The first one that fails cancels it; wait() gives that
-/// error. The destructor cancels and waits: no goroutine outlives its group.
+/// error. The destructor cancels and waits: no goroutine outlives its group (but one that can never go on, after
+/// deadlock_error, or at process exit).
 ///
 /// Functions may be f() or f(const context&) and may return void, error or std::error_code; what
 /// one throws is an error like one returned. All members may be called from many goroutines and
@@ -47,13 +49,13 @@ class group {
 
   /// At most `n` goroutines at once; negative: any number (the default); 0: none can be started any
   /// more. Throws std::logic_error while goroutines of the group are active.
-  void set_limit(int n);
+  void set_limit(int n) { state_->set_limit(n); }
 
   /// Runs `f` in a goroutine of the group; blocks while the limit is reached.
   template <class F>
   requires detail::context_task<std::decay_t<F>>
   void go(F&& f) {
-    enter();
+    state_->enter();
     start(std::forward<F>(f));
   }
 
@@ -61,49 +63,37 @@ class group {
   template <class F>
   requires detail::context_task<std::decay_t<F>>
   bool try_go(F&& f) {
-    if (!try_enter()) return false;
+    if (!state_->try_enter()) return false;
     start(std::forward<F>(f));
     return true;
   }
 
   /// Blocks until all goroutines of the group have ended, then cancels its context. The first
   /// error, also when called again.
-  error wait();
+  error wait() { return state_->wait(); }
 
   /// The group's context: done when a goroutine fails (with that error as its cause), when wait()
   /// returns or when the parent is done.
-  context ctx() const { return ctx_; }
+  context ctx() const { return state_->ctx(); }
 
  private:
-  void enter();
-  bool try_enter();
-  void leave(error e) noexcept;
-  void wait_all();
-  detail::waiter* admit_locked() noexcept;
-
   template <class F>
   void start(F&& f) {
+    detail::group_state* const state = state_.get();
     try {
-      runnel::go([this,
+      runnel::go([state,
                   f = std::optional<std::decay_t<F>>(std::in_place, std::forward<F>(f))]() mutable {
-        error e = detail::run_task(*f, ctx_);
+        error e = detail::run_task(*f, state->ctx());
         f.reset();  // before its place goes: it may refer to what lives only as long as the group
-        leave(std::move(e));
+        state->leave(std::move(e));
       });
     } catch (...) {
-      leave({});
+      state->leave({});
       throw;
     }
   }
 
-  context ctx_;
-  cancel_function cancel_;
-  detail::spinlock mu_;
-  int active_ = 0;               // guarded by mu_
-  int limit_ = -1;               // guarded by mu_
-  error first_;                  // guarded by mu_
-  detail::wait_queue entering_;  // guarded by mu_; empty unless the limit is reached
-  detail::wait_queue waiting_;   // guarded by mu_; empty unless goroutines are active
+  std::unique_ptr<detail::group_state> state_;
 };
 
 }  // namespace runnel

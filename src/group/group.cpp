@@ -8,45 +8,38 @@
 #include "sched/scheduler.hpp"
 
 namespace runnel {
-
+namespace detail {
 namespace {
 
 // Waits for `w`, which was put into a queue under `mu`; the lock is released.
-void park_in(detail::wait_reason reason, detail::spinlock& mu, detail::wait_queue& queue,
-             detail::waiter& w) {
-  if (detail::park(reason, mu)) return;
+void park_in(wait_reason reason, spinlock& mu, wait_queue& queue, waiter& w) {
+  if (park(reason, mu)) return;
   mu.lock();
   queue.remove(w);
   mu.unlock();
-  detail::throw_deadlock();
+  throw_deadlock();
 }
 
 // A waiter is gone once its agent is ready.
-void ready_all(detail::waiter* list) noexcept {
+void ready_all(waiter* list) noexcept {
   while (list != nullptr) {
-    detail::waiter* const w = list;
+    waiter* const w = list;
     list = w->next;
-    detail::ready(w->who);
+    ready(w->who);
   }
 }
 
 }  // namespace
 
-group::group(const context& parent) {
+group_state::group_state(const context& parent) {
   auto made = with_cancel(parent);
   ctx_ = std::move(made.ctx);
   cancel_ = std::move(made.cancel);
 }
 
-group::~group() {
-  cancel_();
-  if (detail::sched.stopping.load()) return;  // the process ends, and nobody runs any more
-  wait_all();
-}
-
 // Callers that wait although nobody is active wait because of a limit of zero.
-void group::set_limit(int n) {
-  detail::waiter* admitted = nullptr;
+void group_state::set_limit(int n) {
+  waiter* admitted = nullptr;
   mu_.lock();
   const int active = active_;
   if (active == 0) {
@@ -61,7 +54,7 @@ void group::set_limit(int n) {
   }
 }
 
-bool group::try_enter() {
+bool group_state::try_enter() {
   mu_.lock();
   const bool free = limit_ < 0 || active_ < limit_;
   if (free) ++active_;
@@ -69,21 +62,21 @@ bool group::try_enter() {
   return free;
 }
 
-void group::enter() {
+void group_state::enter() {
   mu_.lock();
   if (limit_ < 0 || active_ < limit_) {
     ++active_;
     mu_.unlock();
     return;
   }
-  detail::waiter w;
-  w.who = detail::this_agent();
+  waiter w;
+  w.who = this_agent();
   entering_.push_back(w);
-  park_in(detail::wait_reason::semacquire, mu_, entering_, w);
+  park_in(wait_reason::semacquire, mu_, entering_, w);
 }
 
 // After its last unlock the group may be gone.
-void group::leave(error e) noexcept {
+void group_state::leave(error e) noexcept {
   if (e) {
     mu_.lock();
     const bool is_first = !first_;
@@ -92,14 +85,14 @@ void group::leave(error e) noexcept {
     if (is_first) cancel_(std::move(e));
   }
   mu_.lock();
-  if (detail::waiter* next = entering_.pop()) {  // takes over the place
+  if (waiter* next = entering_.pop()) {  // takes over the place
     mu_.unlock();
-    detail::ready(next->who);
+    ready(next->who);
     return;
   }
-  detail::waiter* woken = nullptr;
+  waiter* woken = nullptr;
   if (--active_ == 0) {
-    while (detail::waiter* w = waiting_.pop()) {
+    while (waiter* w = waiting_.pop()) {
       w->next = woken;
       woken = w;
     }
@@ -110,10 +103,10 @@ void group::leave(error e) noexcept {
 
 // Gives places to those who wait for one, as far as there are places; they are to be made ready
 // without the lock.
-detail::waiter* group::admit_locked() noexcept {
-  detail::waiter* admitted = nullptr;
+waiter* group_state::admit_locked() noexcept {
+  waiter* admitted = nullptr;
   while (limit_ < 0 || active_ < limit_) {
-    detail::waiter* const w = entering_.pop();
+    waiter* const w = entering_.pop();
     if (w == nullptr) break;
     ++active_;
     w->next = admitted;
@@ -122,25 +115,43 @@ detail::waiter* group::admit_locked() noexcept {
   return admitted;
 }
 
-void group::wait_all() {
+void group_state::wait_all() {
   mu_.lock();
   if (active_ == 0) {
     mu_.unlock();
     return;
   }
-  detail::waiter w;
-  w.who = detail::this_agent();
+  waiter w;
+  w.who = this_agent();
   waiting_.push_back(w);
-  park_in(detail::wait_reason::wait_group_wait, mu_, waiting_, w);
+  park_in(wait_reason::wait_group_wait, mu_, waiting_, w);
 }
 
-error group::wait() {
+error group_state::wait() {
   wait_all();
   mu_.lock();
   error first = first_;
   mu_.unlock();
   cancel_(first);
   return first;
+}
+
+}  // namespace detail
+
+group::group(const context& parent) : state_(std::make_unique<detail::group_state>(parent)) {}
+
+// Where the goroutines cannot end, what they share must not either.
+group::~group() {
+  state_->cancel();
+  if (detail::sched.stopping.load()) {  // the process ends, and nobody runs any more
+    (void)state_.release();
+    return;
+  }
+  try {
+    state_->wait_all();
+  } catch (const deadlock_error&) {
+    (void)state_.release();
+  }
 }
 
 }  // namespace runnel

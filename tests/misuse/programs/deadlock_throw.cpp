@@ -8,6 +8,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
+#include <runnel/group.hpp>
 #include <runnel/select.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
@@ -134,6 +135,32 @@ SCENARIO(others) {
         l.count_down();
         return l.try_wait();
       });
+  say("done");
+}
+
+// Its destructor cannot wait for what never ends; who is woken afterwards finds the group's state in place.
+SCENARIO(groups) {
+  static chan<int> c;
+  static chan<int> woken;
+  bool thrown = false;
+  try {
+    runnel::run(throwing, [] {
+      runnel::group g;
+      g.go([] {
+        woken.send(*c.recv());
+        return runnel::error("nobody asks any more");
+      });
+      g.wait();
+    });
+  } catch (const runnel::deadlock_error&) {
+    thrown = true;
+  }
+  if (!thrown) std::exit(1);
+  runnel::run([] {
+    c.send(1);
+    if (woken.recv() != 1) std::exit(1);
+    while (runnel::num_goroutines() > 1) runnel::yield();
+  });
   say("done");
 }
 
