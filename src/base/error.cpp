@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ostream>
 #include <runnel/error.hpp>
+#include <span>
 #include <stdexcept>
 #include <typeinfo>
 #include <vector>
@@ -61,37 +62,56 @@ namespace {
 using detail::error_kind;
 using detail::error_node;
 
-// Depth first, in order: the first node that `pred` accepts, or nullptr.
-template <class P>
-const error_node* find(const error_node* n, const P& pred) {
-  while (n != nullptr) {
-    if (pred(*n)) return n;
-    if (n->kind == error_kind::wrapped) {
-      n = n->children.front();
-      continue;
+// Depth first, in order, without recursion: who adds one error after another to a join nests as deep as there are
+// errors, and the stack is a goroutine's.
+class walk {
+ public:
+  explicit walk(const error_node* root) : at_(root) {}
+
+  /// Null: the end.
+  const error_node* at() const noexcept { return at_; }
+  /// True: went down, to a cause or the first of several; false: to a sibling of something above.
+  bool advance() {
+    if (const auto& children = at_->children; !children.empty()) {
+      if (children.size() > 1) rest_.push_back(std::span(children).subspan(1));
+      at_ = children.front();
+      return true;
     }
-    for (const error_node* child : n->children) {
-      if (const error_node* hit = find(child, pred)) return hit;
+    if (rest_.empty()) {
+      at_ = nullptr;
+      return false;
     }
-    return nullptr;
+    auto& siblings = rest_.back();
+    at_ = siblings.front();
+    siblings = siblings.subspan(1);
+    if (siblings.empty()) rest_.pop_back();
+    return false;
   }
+
+ private:
+  const error_node* at_;
+  std::vector<std::span<error_node* const>> rest_;  // siblings still to come, by level
+};
+
+// The first node that `pred` accepts, or nullptr.
+template <class P>
+const error_node* find(const error_node* root, const P& pred) {
+  if (root == nullptr) return nullptr;
+  for (walk w(root); w.at() != nullptr; w.advance())
+    if (pred(*w.at())) return w.at();
   return nullptr;
 }
 
-void append_message(const error_node* n, std::string& out) {
-  for (; n->kind == error_kind::wrapped; n = n->children.front()) out.append(n->text).append(": ");
-  switch (n->kind) {
-    case error_kind::code:
+void append_message(const error_node* root, std::string& out) {
+  walk w(root);
+  while (const error_node* n = w.at()) {
+    if (n->kind == error_kind::wrapped)
+      out.append(n->text).append(": ");
+    else if (n->kind == error_kind::code)
       out += n->code.message();
-      return;
-    case error_kind::joined:
-      for (std::size_t i = 0; i < n->children.size(); ++i) {
-        if (i > 0) out += '\n';
-        append_message(n->children[i], out);
-      }
-      return;
-    default:
+    else if (n->kind != error_kind::joined)
       out += n->text;
+    if (!w.advance() && w.at() != nullptr) out += '\n';
   }
 }
 

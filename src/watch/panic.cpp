@@ -19,6 +19,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include <runnel/error.hpp>
 #include <runnel/go.hpp>
 
 #include "base/output.hpp"
@@ -109,6 +110,8 @@ void write_text(text_out& out, int depth = 0) {
       out.write("\n\tcaused by: ");
       write_text(out, depth + 1);
     }
+  } catch (const error& e) {
+    write_indented(out, e.message());
   } catch (const std::string& text) {
     write_indented(out, text);
   } catch (const char* text) {

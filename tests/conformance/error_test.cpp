@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <runnel/error.hpp>
+#include <runnel/go.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -149,6 +150,25 @@ TEST(Error, LongChainsEndWithoutRecursion) {
   error e = "root";
   for (int i = 0; i < 1'000'000; ++i) e = runnel::wrap("", std::move(e));
   EXPECT_FALSE(e.is(std::errc::timed_out));
+}
+
+// As `errs = errors.Join(errs, err)` in a loop; on a goroutine's stack.
+TEST(Error, JoinsOfJoinsEndWithoutRecursion) {
+  runnel::run([] {
+    constexpr int rounds = 20'000;
+    error all;
+    for (int i = 0; i < rounds; ++i) all = runnel::join({all, error("failed")});
+    EXPECT_EQ(all.message().size(), rounds * 7U - 1);
+    EXPECT_FALSE(all.is(std::errc::timed_out));
+    all = runnel::join({all, error(std::make_error_code(std::errc::timed_out))});
+    EXPECT_TRUE(all.is(std::errc::timed_out));
+  });
+}
+
+TEST(Error, MessagesOfNestedJoinsAreInOrder) {
+  const error inner = runnel::join({error("b"), runnel::wrap("c", "d")});
+  const error all = runnel::join({error("a"), runnel::wrap("in", inner), error("e")});
+  EXPECT_EQ(all.message(), "a\nin: b\nc: d\ne");
 }
 
 TEST(Error, Prints) {

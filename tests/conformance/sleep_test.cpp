@@ -192,4 +192,26 @@ TEST(Clock, IsSteadyAndMonotonic) {
   }
 }
 
+// -- conversions ------------------------------------------------------------------------------------------------------
+
+using runnel::detail::to_ns;
+template <std::intmax_t Num, std::intmax_t Den>
+using count_of = std::chrono::duration<std::int64_t, std::ratio<Num, Den>>;
+
+constexpr std::int64_t longest = std::numeric_limits<std::int64_t>::max();
+
+static_assert(to_ns(1h) == 3'600'000'000'000);
+static_assert(to_ns(std::chrono::hours::max()) == longest);
+static_assert(to_ns(std::chrono::hours::min()) == -longest - 1);
+// Whole nanoseconds, rounded up; exact where the product does not fit 64 bits.
+static_assert(to_ns(count_of<1, 3>(1)) == 333'333'334);
+static_assert(to_ns(count_of<1, 3>(-1)) == -333'333'333);
+static_assert(to_ns(count_of<1, 60>(200'000'000'000)) == 3'333'333'333'333'333'334);
+static_assert(to_ns(count_of<1, 1024>(1'000'000'000'000)) == 976'562'500'000'000'000);
+static_assert(to_ns(count_of<1001, 30000>(30'000'000'000)) == 1'001'000'000'000'000'000);
+static_assert(to_ns(std::chrono::duration<std::int64_t, std::pico>(1)) == 1);
+static_assert(to_ns(std::chrono::duration<std::int64_t, std::exa>(1)) == longest);
+static_assert(to_ns(std::chrono::duration<std::int64_t, std::exa>(0)) == 0);
+static_assert(to_ns(std::chrono::duration<std::uint64_t, std::nano>(~std::uint64_t{0})) == longest);
+
 }  // namespace

@@ -49,6 +49,15 @@ TEST(Deadlock, AThreadParkedWithoutTimeoutCannotWakeAnybody) {
 TEST(Deadlock, TwoRuns) { expect_report("two_runs", "select (no cases)]"); }
 TEST(Deadlock, AfterABusyStart) { expect_report("after_a_busy_start", "sync.WaitGroup.Wait]"); }
 
+TEST(Deadlock, AfterTheLastTimerHasWokenNobody) {
+  for (int i = 0; i < 5; ++i) {
+    const child_result r = run_program("deadlock", "last_timer_wakes_nobody");
+    EXPECT_EXIT_CODE(r, 2);
+    EXPECT_ERR_STARTS(r, report);
+    EXPECT_LT(r.elapsed, 900ms * slowdown);
+  }
+}
+
 TEST(Deadlock, InAStaticInitialiser_DL02) {
   const child_result r = run_program("static_start", "count", {"STATIC_START=deadlock"});
   EXPECT_EXIT_CODE(r, 2);
@@ -133,6 +142,11 @@ TEST(NoDeadlock, IgnoredByEnvironment) {
 
 TEST(DeadlockThrow, Channels) { EXPECT_EXIT_CODE(run_program("deadlock_throw", "channels"), 0); }
 TEST(DeadlockThrow, Locks) { EXPECT_EXIT_CODE(run_program("deadlock_throw", "locks"), 0); }
+TEST(DeadlockThrow, GroupsAreGivenUp) {
+  const child_result r = run_program("deadlock_throw", "groups");
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "done\n");
+}
 TEST(DeadlockThrow, Others) { EXPECT_EXIT_CODE(run_program("deadlock_throw", "others"), 0); }
 TEST(DeadlockThrow, TheOthersStayParked) {
   EXPECT_EXIT_CODE(run_program("deadlock_throw", "others_stay"), 0);

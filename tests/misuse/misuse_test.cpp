@@ -214,6 +214,28 @@ TEST(Ending, QuickExit) { expect_end("quick_exit", 3); }
 TEST(Ending, ExitHandlersRun) { expect_end("exit_handlers_run", 0, "handler\n"); }
 TEST(Ending, ExitHandlersMayUseChannels) { expect_end("handler_uses_channels", 0, "handler\n"); }
 
+// Goroutines run no more then: said, rather than waited for for ever.
+TEST(Ending, AWaitForAGoroutineAfterwardsIsReported) {
+  for (const char* scenario : {"handler_waits_for_a_goroutine", "handler_waits_for_a_timer"}) {
+    const child_result r = run_program("ending", scenario);
+    EXPECT_EXIT_CODE(r, 2);
+    EXPECT_ERR_STARTS(
+        r, "fatal error: a wait after the process has begun to exit: goroutines run no more\n");
+  }
+}
+
+TEST(PlainThreadsOnly, TimersContextsAndDescriptorsWork) {
+  for (const char* scenario : {"after", "ticker", "after_func", "context_done", "context_polled",
+                               "lock_with_context", "selecting", "descriptor"})
+    for (const char* procs : {"1", "4"}) {
+      const child_result r =
+          run_program("plain_threads_only", scenario, {std::string("RUNNEL_MAXPROCS=") + procs});
+      EXPECT_EXIT_CODE(r, 0) << scenario;
+      EXPECT_EQ(r.out, "done\n") << scenario;
+      EXPECT_LT(r.elapsed, 10s) << scenario;
+    }
+}
+
 std::string static_start(const std::string& what, const std::string& scenario) {
   const child_result r = run_program("static_start", scenario, {"STATIC_START=" + what});
   EXPECT_EXIT_CODE(r, 0);

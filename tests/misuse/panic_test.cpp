@@ -49,6 +49,9 @@ TEST(Panic, OfNoExceptionClassIsReportedToo) {
   EXPECT_ERR_HAS(r, "int");
 }
 TEST(Panic, OfATextIsReportedToo) { expect_panic("text_thrown", ""); }
+TEST(Panic, AThrownErrorSaysWhatItIs) {
+  expect_panic("error_thrown", "reading: no such thing\n\n");
+}
 TEST(Panic, Rethrown_PA05) { expect_panic("rethrown", "test\n\n"); }
 TEST(Panic, ThrownWhileHandlingAnother_PA05) { expect_panic("thrown_while_handling", "outer\n\n"); }
 TEST(Panic, FromANoexceptFunction) { expect_panic("from_a_noexcept_function", "test\n\n"); }

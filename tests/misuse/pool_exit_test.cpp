@@ -67,4 +67,18 @@ TEST(PoolDeadlock, OfTasksThatAddToTheirFullPoolIsReported) {
   EXPECT_EQ(r.out, "");
 }
 
+void expect_left(const std::string& scenario, const std::string& out) {
+  const child_result r = run_program("static_pool", scenario);
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, out) << scenario;
+  EXPECT_EQ(r.err, "") << scenario;
+}
+
+TEST(PoolDeadlock, ThatThrowsLeavesStuckTasksBehind) {
+  expect_left("stuck_in_wait", "unwound\nwoken\nunwound\nwoken\n");
+  expect_left("stuck_in_its_adder", "unwound\nwoken\n");
+  expect_left("stuck_in_the_destructor", "left\nwoken\n");
+  expect_left("waited_for_by_its_task", "unwound\n");
+}
+
 }  // namespace

@@ -37,6 +37,8 @@ struct is_time_point<std::chrono::time_point<C, D>>
 template <class T>
 concept any_time_point = is_time_point<std::remove_cvref_t<T>>::value;
 
+__extension__ typedef __int128 wide;
+
 /// Whole nanoseconds, rounded up, clamped to the range of int64.
 template <class R, class P>
 constexpr std::int64_t to_ns(std::chrono::duration<R, P> d) noexcept {
@@ -45,8 +47,16 @@ constexpr std::int64_t to_ns(std::chrono::duration<R, P> d) noexcept {
   const long double ns = static_cast<long double>(d.count()) * 1e9L * P::num / P::den;
   if (!(ns < static_cast<long double>(hi))) return hi;
   if (ns <= static_cast<long double>(lo)) return lo;
-  if constexpr (std::is_integral_v<R> && std::ratio_less_equal_v<std::nano, P>) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
+  if constexpr (std::is_integral_v<
+                    R>) {  // exact; the product fits, because ns and den are below 2^63
+    constexpr wide factor = wide{1'000'000'000} * P::num;
+    if constexpr (factor % P::den == 0 && factor / P::den <= hi) {
+      return static_cast<std::int64_t>(d.count()) * static_cast<std::int64_t>(factor / P::den);
+    } else {
+      const wide scaled = wide{d.count()} * factor;
+      const auto whole = static_cast<std::int64_t>(scaled / P::den);
+      return scaled % P::den > 0 ? whole + 1 : whole;
+    }
   } else {
     const auto whole = static_cast<std::int64_t>(ns);
     return static_cast<long double>(whole) < ns ? whole + 1 : whole;

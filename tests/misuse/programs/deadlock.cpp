@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/poll.hpp>
 #include <runnel/select.hpp>
@@ -216,6 +217,14 @@ SCENARIO(after_a_busy_start) {
     wg.wait();
     wg.add(1);
     wg.wait();
+  });
+}
+
+// Nobody is woken by the last event that was still to come.
+SCENARIO(last_timer_wakes_nobody) {
+  runnel::run([] {
+    const auto limited = runnel::with_timeout(runnel::background(), 50ms);
+    chan<int>().recv();
   });
 }
 

@@ -12,6 +12,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
+#include <runnel/error.hpp>
 #include <runnel/go.hpp>
 #include <runnel/patterns.hpp>
 #include <runnel/sync.hpp>
@@ -167,6 +168,10 @@ SCENARIO(not_an_exception_class) {
 
 SCENARIO(text_thrown) {
   crash([] { throw std::string("just text"); });  // NOLINT
+}
+
+SCENARIO(error_thrown) {
+  crash([] { throw runnel::wrap("reading", "no such thing"); });  // NOLINT
 }
 
 SCENARIO(rethrown) {  // PA-05

@@ -117,4 +117,87 @@ SCENARIO(stuck_on_its_own_queue) {
   });
 }
 
+namespace {
+
+constexpr runnel::runtime_options throwing{.on_deadlock = runnel::deadlock_action::throw_error};
+
+runnel::chan<void> begun(1);
+runnel::chan<void> stuck_until;
+runnel::chan<void> woken;
+
+void stuck() {
+  begun.send();
+  stuck_until.recv();
+  woken.send();
+}
+
+/// `body` makes a pool of which one task is stuck, and does not get out of its scope by itself. The
+/// task is woken once the pool is gone.
+template <class F>
+void expect_unwound(F body) {
+  try {
+    runnel::run(throwing, body);
+  } catch (const runnel::deadlock_error&) {
+    say("unwound");
+  }
+  runnel::run([] {
+    stuck_until.send();
+    woken.recv();
+    say("woken");
+  });
+}
+
+}  // namespace
+
+SCENARIO(stuck_in_wait) {
+  for (const pool_options& options :
+       {pool_options{.size = 2},
+        pool_options{.min_size = 1, .max_size = 3, .idle_timeout = std::chrono::milliseconds(1)}}) {
+    expect_unwound([options] {
+      worker_pool pool(options);
+      pool.run();
+      pool.add_task(stuck);
+      begun.recv();
+      pool.wait();
+    });
+  }
+}
+
+// The worker ends with the pool, and leaves it to the goroutine that runs a task itself.
+SCENARIO(stuck_in_its_adder) {
+  expect_unwound([] {
+    worker_pool pool(pool_options{.size = 1, .on_full = runnel::overflow::caller_runs});
+    pool.run();
+    pool.add_task([](const context& ctx) { ctx.done().recv(); });
+    runnel::go([&] { pool.add_task(stuck); });
+    begun.recv();
+    pool.wait();
+  });
+}
+
+SCENARIO(stuck_in_the_destructor) {
+  expect_unwound([] {
+    {
+      worker_pool pool(1);
+      pool.run();
+      pool.add_task(stuck);
+      begun.recv();
+    }
+    say("left");
+  });
+}
+
+SCENARIO(waited_for_by_its_task) {
+  try {
+    runnel::run(throwing, [] {
+      worker_pool pool(2);
+      pool.run();
+      pool.add_task([&] { pool.wait(); });
+      pool.wait();
+    });
+  } catch (const runnel::deadlock_error&) {
+    say("unwound");
+  }
+}
+
 SCENARIO_MAIN()
