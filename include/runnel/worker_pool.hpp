@@ -65,7 +65,9 @@ struct pool_options {
   /// Tasks queued beyond those running.
   int queue = 0;
   /// Both set: the pool sizes itself between them. It grows when tasks have waited for a
-  /// millisecond without a break, and a worker that has been idle for idle_timeout ends.
+  /// millisecond without a break, also while it drains; a task that finds all workers busy and is
+  /// refused, or run by its adder, counts as waiting until a worker is free. A worker that has been
+  /// idle for idle_timeout ends.
   int min_size = 0;
   int max_size = 0;
   detail::saturated_duration idle_timeout = std::chrono::seconds(10);

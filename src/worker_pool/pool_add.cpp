@@ -24,18 +24,18 @@ class pool_core::add_case final : public case_base {
     if (core_.phase_ != phase::open) return true;
     if (!core_.has_room()) return false;
     try {
-      core_.push_locked(std::move(task_));
+      if (waiter* w = core_.push_locked(std::move(task_))) wake = w->who;
     } catch (const std::bad_alloc&) {
       out_of_memory_ = true;
       return true;
     }
     added_ = true;
-    if (waiter* w = core_.idle_.pop()) wake = w->who;
     return true;
   }
   void enqueue(waiter& w) noexcept override {
     w.slot = &task_;
     core_.adders_.push_back(w);
+    core_.watch_backlog_locked();
   }
   void dequeue(waiter& w) noexcept override { core_.adders_.remove(w); }
   void complete(waiter& w) noexcept override {
@@ -60,9 +60,13 @@ error pool_core::refusal() const {
   return pool_error(phase_ == phase::idle ? pool_errc::not_started : pool_errc::closed);
 }
 
-void pool_core::push_locked(pool_task&& t) {
+// Gives the worker to wake for it; null: all are busy, and the task has to wait.
+waiter* pool_core::push_locked(pool_task&& t) {
   queue_.push(std::move(t), queue_times_ != nullptr ? now_ns() : 0);
   ++added_;
+  waiter* const worker = idle_.pop();
+  if (worker == nullptr && auto_size_) watch_backlog_locked();
+  return worker;
 }
 
 // Moves the tasks of blocked adders into the queue as far as there is room.
@@ -70,15 +74,16 @@ void pool_core::admit_locked(wake_list& wake) {
   while (phase_ == phase::open && has_room()) {
     waiter* const adder = adders_.pop();
     if (adder == nullptr) return;
+    waiter* worker = nullptr;
     bool pushed = true;
     try {
-      push_locked(std::move(*static_cast<pool_task*>(adder->slot)));
+      worker = push_locked(std::move(*static_cast<pool_task*>(adder->slot)));
     } catch (const std::bad_alloc&) {
       adder->slot = nullptr;  // it throws for itself
       pushed = false;
     }
     wake.add(adder, pushed);
-    if (pushed) wake.add(idle_.pop(), true);
+    wake.add(worker, true);
   }
 }
 
@@ -95,36 +100,31 @@ error pool_core::add(pool_task& t, const context* ctx, bool may_block) {
   }
   if (!has_room()) [[unlikely]]
     return add_when_full(t, ctx, may_block);
+  waiter* worker = nullptr;
   try {
-    push_locked(std::move(t));
+    worker = push_locked(std::move(t));
   } catch (...) {
     mu_.unlock();
     throw;
   }
-  waiter* const worker = idle_.pop();
-  bool arm = false;
-  if (worker == nullptr && auto_size_) watch_backlog_locked(arm);
   mu_.unlock();
   if (worker != nullptr) ready(worker->who);
-  if (arm) arm_growth();
   return {};
 }
 
 // Called with the lock; releases it.
 error pool_core::add_when_full(pool_task& t, const context* ctx, bool may_block) {
-  switch (options_.on_full) {
-    case overflow::block:
-      if (may_block) return block_until_added(t, ctx);
-      mu_.unlock();
-      return would_block();
-    case overflow::drop_oldest:
-      // Without a queue what is queued is on its way to a free worker, and counts as running.
-      if (options_.queue > 0 && !queue_.empty()) return drop_oldest_locked(t);
-      break;
-    case overflow::caller_runs:
-      return run_in_caller(t);
-    case overflow::reject:
-      break;
+  const overflow policy = options_.on_full;
+  if (policy == overflow::block && may_block) return block_until_added(t, ctx);
+  // Without a queue what is queued is on its way to a free worker, and counts as running.
+  if (policy == overflow::drop_oldest && options_.queue > 0 && !queue_.empty())
+    return drop_oldest_locked(t);
+  turned_away_ = true;
+  watch_backlog_locked();
+  if (policy == overflow::caller_runs) return run_in_caller(t);
+  if (policy == overflow::block) {
+    mu_.unlock();
+    return would_block();
   }
   ++rejected_;
   mu_.unlock();
@@ -133,13 +133,6 @@ error pool_core::add_when_full(pool_task& t, const context* ctx, bool may_block)
 
 // Called with the lock; releases it.
 error pool_core::block_until_added(pool_task& t, const context* ctx) {
-  bool arm = false;
-  watch_backlog_locked(arm);
-  if (arm) {  // not under the lock: setting a timer allocates
-    mu_.unlock();
-    arm_growth();
-    return add(t, ctx, true);
-  }
   if (ctx != nullptr) {
     mu_.unlock();
     add_case adding(*this, t);
@@ -152,6 +145,7 @@ error pool_core::block_until_added(pool_task& t, const context* ctx) {
   w.who = this_agent();
   w.slot = &t;
   adders_.push_back(w);
+  watch_backlog_locked();
   if (!park(wait_reason::chan_send, mu_)) {
     mu_.lock();
     adders_.remove(w);
@@ -167,13 +161,15 @@ error pool_core::drop_oldest_locked(pool_task& t) {
   pool_task oldest;
   queue_.pop(oldest);
   ++dropped_;
+  waiter* worker = nullptr;
   try {
-    push_locked(std::move(t));
+    worker = push_locked(std::move(t));
   } catch (...) {
     mu_.unlock();
     throw;
   }
   mu_.unlock();
+  if (worker != nullptr) ready(worker->who);
   return {};
 }
 

@@ -12,7 +12,13 @@
 //   need not take the lock again.
 // - An idle worker is in idle_ and the queue was empty when it went there; add takes one out for
 //   each task it queues.
-// - workers_ <= size_, except while surplus workers of a shrunk pool are still to notice.
+// - size_ is at least 1, and within the bounds of a pool that sizes itself: set_size_locked() alone
+//   writes it, and sees to that.
+// - workers_ <= size_, except while surplus workers of a shrunk pool are still to notice. Those end
+//   without touching size_; one that ends because it was idle takes its place in size_ with it, and
+//   so must not be surplus. As size_ >= 1, the last worker leaves no task behind.
+// - In a pool that sizes itself the growth timer is pending whenever a task waits and the pool may
+//   grow: whatever makes a task wait, or size_ smaller, arms it.
 // No user's code runs under mu_, other than a task's nothrow move.
 #pragma once
 #include <cstdint>
@@ -62,7 +68,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   // adding (pool_add.cpp)
   error refusal() const;
   bool has_room() const noexcept { return queue_.size() + running_ < capacity_; }
-  void push_locked(pool_task&& t);
+  waiter* push_locked(pool_task&& t);
   void admit_locked(wake_list& wake);
   error add_when_full(pool_task& t, const context* ctx, bool may_block);
   error block_until_added(pool_task& t, const context* ctx);
@@ -85,9 +91,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   // sizing (pool_size.cpp)
   void set_size_locked(int n) noexcept;
+  int fill_up_locked(wake_list& wake);
   bool backlog_locked() const noexcept { return !queue_.empty() || !adders_.empty(); }
-  void watch_backlog_locked(bool& arm) noexcept;
-  void arm_growth();
+  void watch_backlog_locked();
+  std::optional<timer> make_growth_timer();
   void grow();
 
   // ending (pool_end.cpp)
@@ -112,7 +119,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   bool gathering_ = false;
   bool gathered_ = false;
   bool finishing_ = false;
-  bool growth_armed_ = false;
+  bool growth_armed_ = false;  // growth_timer_ is pending, or grow() has not begun yet
+  bool turned_away_ = false;   // a task has been, since a worker was last free
   int size_ = 0;
   int workers_ = 0;
   int idle_count_ = 0;
@@ -120,9 +128,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::size_t capacity_ = 0;  // size_ + options_.queue
   std::size_t running_ = 0;   // by workers
   std::size_t caller_running_ = 0;
-  int dropping_ = 0;                 // calls of cancel() that destroy what was queued
-  std::uint64_t drained_epoch_ = 0;  // how often a worker has found the queue empty
-  std::uint64_t armed_epoch_ = 0;    // drained_epoch_ when the growth timer was armed
+  int dropping_ = 0;                   // calls of cancel() that destroy what was queued
+  std::uint64_t drained_epoch_ = 0;    // how often a worker has found the queue empty
+  std::uint64_t armed_epoch_ = 0;      // drained_epoch_ when the growth timer was armed
+  std::optional<timer> growth_timer_;  // from run() on, if auto_size_
   std::uint64_t added_ = 0, done_ = 0, failed_ = 0, dropped_ = 0, rejected_ = 0, retried_ = 0,
                 timed_out_ = 0;
   task_queue queue_;

@@ -22,6 +22,7 @@ class pool_core::finish_case final : public case_base {
 
 void pool_core::close_locked(wake_list& wake) {
   if (phase_ == phase::idle || phase_ == phase::open) phase_ = phase::closing;
+  turned_away_ = false;
   wake.add_all(adders_, false);
   wake.add_all(idle_, true);
 }

@@ -10,7 +10,8 @@
 
 namespace runnel::detail {
 
-// `n` places in workers_ have been taken under the lock.
+// `n` places in workers_ have been taken under the lock. Where no goroutine can be had, the pool
+// becomes as large as it is.
 void pool_core::start_workers(int n) {
   while (n > 0) {
     try {
@@ -25,6 +26,7 @@ void pool_core::start_workers(int n) {
       wake_list wake;
       mu_.lock();
       workers_ -= n;
+      set_size_locked(std::min(size_, workers_));
       maybe_finish(wake);
       mu_.unlock();
       wake.ready_all();
@@ -43,6 +45,7 @@ void pool_core::work() {
   while (workers_ <= size_) {
     if (queue_.empty()) {
       ++drained_epoch_;
+      turned_away_ = false;
       if (phase_ != phase::open) break;
       if (!wake.empty()) {
         mu_.unlock();
@@ -73,8 +76,8 @@ void pool_core::work() {
   wake.ready_all();
 }
 
-// Waits for a task. False: it was idle for too long, and its place in size_ is gone. The lock is
-// held before and after.
+// Waits for a task. False: it was idle for too long, and its place in size_ is gone. A surplus
+// worker has no place there. The lock is held before and after.
 bool pool_core::go_idle_locked() {
   const bool timed = auto_size_ && workers_ > options_.min_size;
   claim_word claim{unclaimed};
@@ -94,7 +97,8 @@ bool pool_core::go_idle_locked() {
     throw_deadlock();
   }
   if (claim.load() != claimed_by_timeout) return true;
-  if (!queue_.empty() || phase_ != phase::open || workers_ <= options_.min_size) return true;
+  const bool spare = options_.min_size < workers_ && workers_ <= size_;
+  if (!queue_.empty() || phase_ != phase::open || !spare) return true;
   set_size_locked(size_ - 1);
   return false;
 }

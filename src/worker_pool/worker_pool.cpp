@@ -105,12 +105,14 @@ pool_core::pool_core(const pool_options& options)
 }
 
 void pool_core::run() {
+  std::optional<timer> growth = make_growth_timer();
   mu_.lock();
   if (phase_ != phase::idle) {
     mu_.unlock();
     return;
   }
   phase_ = phase::open;
+  growth_timer_ = std::move(growth);
   const int n = size_;
   workers_ = n;
   mu_.unlock();

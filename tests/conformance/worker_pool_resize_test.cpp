@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <runnel/chan.hpp>
@@ -12,6 +13,7 @@
 #include <runnel/time.hpp>
 #include <runnel/worker_pool.hpp>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "../support/goroutine_state.hpp"
@@ -22,6 +24,7 @@
 namespace {
 
 using namespace runnel_test;
+using runnel::overflow;
 using runnel::pool_errc;
 using runnel::pool_options;
 using runnel::worker_pool;
@@ -175,6 +178,62 @@ MATRIX_TEST(WorkerPoolDynamic, GrowsForBlockedAddersToo) {
   EXPECT_FALSE(pool.wait());
 }
 
+MATRIX_TEST(WorkerPoolDynamic, GrowsWhileItDrains) {
+  gate hold;
+  worker_pool pool(pool_options{.queue = 100, .min_size = 1, .max_size = 4, .idle_timeout = 1h});
+  pool.run();
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(pool.add_task([&] { hold.pass(); }));
+  pool.close();
+  EXPECT_TRUE(reaches(pool, 4));
+  EXPECT_EQ(pool.size(), 4);
+  hold.open();
+  EXPECT_FALSE(pool.wait());
+  EXPECT_EQ(pool.stats().done, 20u);
+}
+
+MATRIX_TEST(WorkerPoolDynamic, DoesNotGrowOnceItIsCancelled) {
+  gate hold;
+  worker_pool pool(pool_options{.queue = 100, .min_size = 1, .max_size = 16, .idle_timeout = 1h});
+  pool.run();
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(pool.add_task([&] { hold.pass(); }));
+  pool.cancel();
+  const int size = pool.size();
+  runnel::sleep_for(5ms);
+  EXPECT_EQ(pool.size(), size);
+  hold.open();
+  EXPECT_TRUE(pool.wait().is(pool_errc::dropped));
+}
+
+// Adds a task that passes `hold` unless it is run right here, in whichever way `pool` does not
+// block.
+void add_without_blocking(worker_pool& pool, overflow policy, const gate& hold) {
+  const auto here = runnel::this_goroutine::id();
+  worker_pool::task task([&hold, here] {
+    if (runnel::this_goroutine::id() != here) hold.pass();
+  });
+  if (policy == overflow::block)
+    pool.try_add_task(std::move(task));
+  else
+    pool.add_task(std::move(task));
+}
+
+MATRIX_TEST(WorkerPoolDynamic, GrowsForTasksThatAreTurnedAway) {
+  for (const auto policy :
+       {overflow::block, overflow::reject, overflow::drop_oldest, overflow::caller_runs}) {
+    gate hold;
+    worker_pool pool(
+        pool_options{.min_size = 1, .max_size = 4, .idle_timeout = 1h, .on_full = policy});
+    pool.run();
+    EXPECT_TRUE(eventually([&] {
+      add_without_blocking(pool, policy, hold);
+      return pool.stats().running == 4;
+    })) << static_cast<int>(policy);
+    EXPECT_EQ(pool.size(), 4);
+    hold.open();
+    EXPECT_FALSE(pool.wait());
+  }
+}
+
 MATRIX_TEST(WorkerPoolDynamic, NeverPassesItsBounds) {
   worker_pool pool(pool_options{.queue = 1000, .min_size = 2, .max_size = 5, .idle_timeout = 1ms});
   pool.run();
@@ -205,6 +264,22 @@ MATRIX_TEST(WorkerPoolDynamic, ResizeStaysWithinItsBounds) {
   EXPECT_THROW(pool.resize(0), std::system_error);
 }
 
+// Workers whose time is up when the pool is made smaller are surplus then, and have no place in its
+// size to take with them.
+MATRIX_TEST(WorkerPoolDynamic, ResizeWhileWorkersTimeOutStaysWithinItsBounds) {
+  for (int round = 0; round < scaled(60); ++round) {
+    worker_pool pool(pool_options{.size = 6, .min_size = 1, .max_size = 6, .idle_timeout = 1ms});
+    pool.run();
+    runnel::sleep_for(std::chrono::microseconds(900 + round * 7 % 300));
+    pool.resize(1);
+    ASSERT_TRUE(reaches(pool, 1)) << pool.stats().workers;
+    ASSERT_EQ(pool.size(), 1);
+    EXPECT_FALSE(pool.add_task([] {}));
+    EXPECT_FALSE(pool.wait());
+    EXPECT_EQ(pool.stats().done, 1u);
+  }
+}
+
 // A load that two workers can carry: one task at a time is waited for, so the queue is empty again
 // and again. Only a task that waits for the pool's millisecond, because the machine is busy with
 // something else, may add a worker.
@@ -229,9 +304,9 @@ MATRIX_TEST(WorkerPoolDynamic, DoesNotGrowOnALoadItCanCarry) {
 
 // What a steady load needs, it keeps: four tasks at a time need four workers, none of which is idle
 // for long. A pool that let workers go between two tasks, or added one for each task that waits,
-// would change all the time.
-MATRIX_TEST(WorkerPoolDynamic, KeepsItsSizeOnASteadyLoad) {
-  worker_pool pool(pool_options{.queue = 100, .min_size = 1, .max_size = 8, .idle_timeout = 20ms});
+// would change all the time. The same where tasks do not wait but are refused and tried again.
+void expect_steady_size(const pool_options& options) {
+  worker_pool pool(options);
   pool.run();
   std::atomic<bool> stop{false};
   runnel::wait_group load;
@@ -239,10 +314,11 @@ MATRIX_TEST(WorkerPoolDynamic, KeepsItsSizeOnASteadyLoad) {
     load.go([&] {
       runnel::chan<void> ended(1);
       while (!stop) {
-        EXPECT_FALSE(pool.add_task([&] {
+        const auto task = [&] {
           runnel::sleep_for(2ms);
           ended.send();
-        }));
+        };
+        while (pool.add_task(task)) runnel::sleep_for(100us);
         ended.recv();
       }
     });
@@ -261,6 +337,12 @@ MATRIX_TEST(WorkerPoolDynamic, KeepsItsSizeOnASteadyLoad) {
   load.wait();
   EXPECT_LE(changes, 15);
   EXPECT_FALSE(pool.wait());
+}
+
+MATRIX_TEST(WorkerPoolDynamic, KeepsItsSizeOnASteadyLoad) {
+  expect_steady_size({.queue = 100, .min_size = 1, .max_size = 8, .idle_timeout = 20ms});
+  expect_steady_size(
+      {.min_size = 1, .max_size = 8, .idle_timeout = 20ms, .on_full = overflow::reject});
 }
 
 }  // namespace

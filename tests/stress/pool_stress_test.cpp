@@ -107,6 +107,8 @@ void produce(worker_pool& pool, counts& c, std::uint64_t seed, int n) {
   }
 }
 
+constexpr int most_workers = 8;
+
 /// Reads the statistics and changes the size until `stop`.
 void meddle(worker_pool& pool, const std::atomic<bool>& stop, std::uint64_t seed, bool resizing) {
   dice d(seed);
@@ -115,7 +117,9 @@ void meddle(worker_pool& pool, const std::atomic<bool>& stop, std::uint64_t seed
     EXPECT_TRUE(adds_up(s)) << s.added << " added, " << s.done << " done, " << s.failed
                             << " failed, " << s.dropped << " dropped, " << s.queued << " queued, "
                             << s.running << " running";
-    if (resizing && d.roll(4) == 0) pool.resize(1 + d.roll(8));
+    const int size = pool.size();
+    EXPECT_TRUE(size >= 1 && size <= most_workers) << size;
+    if (resizing && d.roll(4) == 0) pool.resize(1 + d.roll(most_workers));
     runnel::sleep_for(std::chrono::microseconds(d.roll(100)));
   }
 }
@@ -217,9 +221,13 @@ MATRIX_TEST(PoolStress, AllOverflowPoliciesKeepCount) {
 }
 
 MATRIX_TEST(PoolStress, APoolThatSizesItselfKeepsCount) {
-  exercise(
-      {.queue = 32, .min_size = 1, .max_size = 8, .idle_timeout = std::chrono::milliseconds(1)},
-      tasks_in_all() / 2, false, nothing);
+  for (const bool resizing : {false, true}) {
+    exercise({.queue = 32,
+              .min_size = 1,
+              .max_size = most_workers,
+              .idle_timeout = std::chrono::milliseconds(1)},
+             tasks_in_all() / 4, resizing, nothing);
+  }
 }
 
 MATRIX_TEST(PoolStress, ShortLivedPoolsLeaveNothing) {
