@@ -127,7 +127,8 @@ struct pool_stats {
 /// while the queue is full they wait for each other for ever, which the deadlock report finds
 /// (try_add_task or a larger queue avoids it). The destructor cancels and waits; that of a static
 /// pool, when the process ends, waits for a tenth of a second at most and says on standard error
-/// what had not run.
+/// what had not run. It never throws deadlock_error: main, waiting in it for tasks that are stuck
+/// for good, leaves them parked and goes on.
 class worker_pool {
  public:
   /// Move-only, from any callable f() or f(const context&) that returns void, error or

@@ -175,11 +175,23 @@ error pool_core::drop_oldest_locked(pool_task& t) {
 
 // Called with the lock; releases it.
 error pool_core::run_in_caller(pool_task& t) {
+  const auto self = shared_from_this();
   ++added_;
   ++caller_running_;
   mu_.unlock();
-  const outcome o = execute(t, queue_times_ != nullptr ? now_ns() : 0);
+  outcome o = outcome::failed;
+  try {
+    o = execute(t, queue_times_ != nullptr ? now_ns() : 0);
+  } catch (...) {  // its error has nowhere to go, or main was chosen to report a deadlock
+    count_in_caller(outcome::failed);
+    throw;
+  }
   t.reset();
+  count_in_caller(o);
+  return {};
+}
+
+void pool_core::count_in_caller(outcome o) {
   wake_list wake;
   mu_.lock();
   --caller_running_;
@@ -187,7 +199,6 @@ error pool_core::run_in_caller(pool_task& t) {
   maybe_finish(wake);
   mu_.unlock();
   wake.ready_all();
-  return {};
 }
 
 }  // namespace runnel::detail

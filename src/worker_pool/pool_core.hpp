@@ -19,6 +19,8 @@
 //   so must not be surplus. As size_ >= 1, the last worker leaves no task behind.
 // - In a pool that sizes itself the growth timer is pending whenever a task waits and the pool may
 //   grow: whatever makes a task wait, or size_ smaller, arms it.
+// Goroutines that may be inside the pool when its owner has gone (workers, and callers that wait or
+// run a task) hold a reference, so that they find it whenever they go on; see ~worker_pool.
 // No user's code runs under mu_, other than a task's nothrow move.
 #pragma once
 #include <cstdint>
@@ -74,6 +76,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   error block_until_added(pool_task& t, const context* ctx);
   error drop_oldest_locked(pool_task& t);
   error run_in_caller(pool_task& t);
+  void count_in_caller(outcome o);
 
   // workers (pool_worker.cpp)
   void start_workers(int n);

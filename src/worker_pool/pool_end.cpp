@@ -91,6 +91,7 @@ void pool_core::collect_results() {
 }
 
 error pool_core::wait(const context* ctx) {
+  const auto self = shared_from_this();
   close();
   collect_results();
   if (ctx != nullptr) {

@@ -182,7 +182,12 @@ worker_pool::~worker_pool() {
     return;
   }
   core_->cancel({});
-  core_->wait(nullptr);
+  try {
+    core_->wait(nullptr);
+  } catch (const deadlock_error&) {
+    // The tasks that are left are stuck for good, and main must be able to unwind past its pools.
+    // Should one of them be woken after all, it finds the core: it holds a reference.
+  }
 }
 
 void worker_pool::run() { core_->run(); }
