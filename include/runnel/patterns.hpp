@@ -42,17 +42,6 @@ namespace runnel {
 
 namespace detail {
 
-/// A handle of a channel that can be received from.
-template <class C>
-concept source_chan = requires(const std::remove_cvref_t<C>& c) {
-  recv_chan<element_type<C>>(c);
-};
-
-template <source_chan C>
-recv_chan<element_type<C>> source_of(const C& c) noexcept {
-  return recv_chan<element_type<C>>(c);
-}
-
 template <class First, class... Rest>
 concept same_elements = (std::same_as<element_type<First>, element_type<Rest>> && ...);
 
@@ -374,13 +363,14 @@ struct parallel_reduce_fn {
 /// parallel_for(range, f): calls f(element) for each element, on all processors; blocks until all calls have ended. The
 /// caller takes part. Meant for elements that compute; use the other form for those that block. The first failure (an
 /// exception, or an error that `f` returned) is rethrown after all running calls have ended, and no further ones are
-/// started. A range that can be walked through only once is read first, and
-/// its values are moved into the calls.
+/// started (calls of a few nanoseconds are started by 32, as one). A range that can be walked through only once is read
+/// first, and its values are moved into the calls.
 ///
 /// parallel_for(ctx, range, limit, f) -> error: at most `limit` calls at once (0: max_procs()) of f(element) or
 /// f(context, element), which may return void, error or std::error_code. Blocks until all running calls have ended. The
 /// first error is returned, and cancels the context the calls are given; ctx.err() if `ctx` was done before all elements
-/// were begun. A range that can be walked through only once, such as a channel, is read as calls become free.
+/// were begun. A range that can be walked through only once is read as calls become free. If that is a channel, waiting
+/// for its next value ends with the context; any other is waited for until it gives one or ends.
 inline constexpr detail::parallel_for_fn parallel_for{};
 
 /// parallel_map(range, f) -> std::vector<R>: f(element) for each element, in the order of the range. Otherwise as

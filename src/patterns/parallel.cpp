@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::int64_t shortest_ns = 20'000;  // a part that takes less: the next is larger
 constexpr std::int64_t longest_ns = 100'000;  // one that takes more: the next is smaller
+constexpr std::int64_t cheap_ns = 20;         // an element that takes less is cheap
 constexpr std::size_t parts_each = 8;  // at least so many parts of what is left for each party
 
 class parallel_job {
@@ -53,14 +54,16 @@ class parallel_job {
   void work() noexcept {
     std::size_t size = 1;
     std::size_t first = 0;
+    bool cheap = false;
     while (claim(size, first)) {
       const std::int64_t start = now_ns();
-      run_part(first, first + size);
+      run_part({first, first + size, cheap, failed_});
       const std::int64_t took = now_ns() - start;
+      cheap = took < cheap_ns * static_cast<std::int64_t>(size);
       if (took < shortest_ns) {
         size *= 2;
-      } else if (took > longest_ns && size > 1) {
-        size /= 2;
+      } else if (took > longest_ns) {
+        size = std::max<std::size_t>(1, size / (1 + static_cast<std::size_t>(took / longest_ns)));
       }
       check_attention();  // others may be waiting for this processor
     }
@@ -79,16 +82,16 @@ class parallel_job {
     return true;
   }
 
-  void run_part(std::size_t first, std::size_t last) noexcept {
+  void run_part(const loop_part& part) noexcept {
     parallel_failure failure;
     try {
-      failure.returned = body_.run(body_.self, first, last);
+      failure.returned = body_.run(body_.self, part);
     } catch (...) {
       failure.thrown = std::current_exception();
     }
     if (!failure) return;
-    next_.store(n_);
     if (failed_.exchange(true)) return;
+    next_.store(n_);
     failure_ = std::move(failure);
     if (cancel_ != nullptr) (*cancel_)(failure_.as_error());
   }

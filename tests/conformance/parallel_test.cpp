@@ -103,6 +103,42 @@ MATRIX_TEST(ParallelFor, RethrowsTheFirstExceptionWhenAllCallsHaveEnded) {
   EXPECT_LT(calls, 10'000);
 }
 
+// How many calls `loop` begins after one has thrown, where elements have become expensive after a million cheap ones. The
+// goroutine that makes the first expensive call goes on; another throws.
+template <class Loop>
+int calls_begun_after_a_failure(Loop loop) {
+  constexpr int cheap = 1'000'000;
+  std::atomic<std::uint64_t> first{0};
+  std::atomic<bool> thrown{false};
+  std::atomic<int> after{0};
+  const auto f = [&](int i) {
+    if (i < cheap) return i;
+    if (thrown) ++after;
+    const std::uint64_t me = runnel::this_goroutine::id();
+    std::uint64_t none = 0;
+    if (!first.compare_exchange_strong(none, me) && first != me) {
+      thrown = true;
+      throw std::runtime_error("expensive");
+    }
+    runnel::sleep_for(500us);
+    return i;
+  };
+  EXPECT_THROW(loop(std::views::iota(0, 2 * cheap), f), std::runtime_error);
+  return after;
+}
+
+MATRIX_TEST(ParallelFor, BeginsNoFurtherCallsAfterAFailure) {
+  if (procs() == 1) return;  // there is only one party
+  constexpr int few = 500;   // one stretch, and what is begun until the exception has been caught
+  EXPECT_LT(calls_begun_after_a_failure([](auto range, auto& f) { parallel_for(range, f); }), few);
+  EXPECT_LT(calls_begun_after_a_failure([](auto range, auto& f) { (void)parallel_map(range, f); }),
+            few);
+  EXPECT_LT(calls_begun_after_a_failure([](auto range, auto& f) {
+              (void)parallel_reduce(range, std::int64_t{0}, std::plus<>{}, f);
+            }),
+            few);
+}
+
 MATRIX_TEST(ParallelFor, ThrowsAnErrorItsFunctionReturned) {
   const auto f = [](int i) {
     return i == 500 ? std::make_error_code(std::errc::io_error) : std::error_code();
@@ -226,6 +262,85 @@ MATRIX_TEST(ParallelForInContext, LeavesTheRestOfAChannelAfterAnError) {
       parallel_for(background(), in, 2, [](int i) { return i == 10 ? error("ten") : error(); });
   EXPECT_EQ(got.message(), "ten");
   EXPECT_GT(in.len(), 80U);
+}
+
+MATRIX_TEST(ParallelForInContext, OfAChannelRunsAsManyCallsAtOnceAsAllowed) {
+  const runnel::chan<int> in(20);
+  for (int i = 0; i < 20; ++i) in.send(i);
+  in.close();
+  const runnel::chan<void> gate;
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  runnel::go([&, gate] {
+    EXPECT_TRUE(until_blocked("chan receive", 5));
+    EXPECT_EQ(inside, 5);
+    gate.close();
+  });
+  EXPECT_FALSE(parallel_for(background(), in, 5, [&](int) {
+    const int now = ++inside;
+    if (now > most) most = now;
+    gate.recv();
+    --inside;
+  }));
+  EXPECT_EQ(most, 5);
+}
+
+// The most goroutines there are during the calls of a loop over ten elements that allows a hundred thousand.
+template <class Range>
+std::size_t most_goroutines(Range&& ten) {
+  std::atomic<std::size_t> most{0};
+  EXPECT_FALSE(parallel_for(background(), std::forward<Range>(ten), 100'000, [&](int) {
+    if (const std::size_t now = runnel::num_goroutines(); now > most) most = now;
+  }));
+  return most;
+}
+
+MATRIX_TEST(ParallelForInContext, StartsNoMoreGoroutinesThanThereAreElements) {
+  const std::size_t before = runnel::num_goroutines();
+  const runnel::chan<int> in(10);
+  for (int i = 0; i < 10; ++i) in.send(i);
+  in.close();
+  EXPECT_LE(most_goroutines(in), before + 11);
+  std::istringstream text("0 1 2 3 4 5 6 7 8 9");
+  EXPECT_LE(most_goroutines(std::ranges::istream_view<int>(text)), before + 11);
+}
+
+MATRIX_TEST(ParallelForInContext, EndsWithItsContextWhileAChannelIsSilent) {
+  auto [ctx, cancel] = runnel::with_cancel(background());
+  const runnel::chan<int> silent;
+  runnel::go([&cancel = cancel] {
+    EXPECT_TRUE(until_blocked("select"));
+    cancel();
+  });
+  const auto none = [](int) { ADD_FAILURE() << "was called"; };
+  EXPECT_EQ(parallel_for(ctx, silent, 4, none), runnel::context_errc::canceled);
+}
+
+MATRIX_TEST(ParallelForInContext, EndsWithACallsErrorWhileAChannelIsSilent) {
+  const error bad("bad element");
+  const runnel::chan<int> in(1);
+  in.send(1);
+  const auto f = [&](int) -> error {
+    EXPECT_TRUE(until_blocked("select"));
+    return bad;
+  };
+  EXPECT_EQ(parallel_for(background(), runnel::recv_chan<int>(in), 4, f), bad);
+}
+
+MATRIX_TEST(ParallelForInContext, IsNoErrorIfTheContextEndsWithTheLastValueOfAChannel) {
+  auto [ctx, cancel] = runnel::with_cancel(background());
+  const runnel::chan<int> in(1);
+  in.send(1);
+  in.close();
+  EXPECT_FALSE(parallel_for(ctx, in, 2, [&](int) { cancel(); }));
+}
+
+MATRIX_TEST(ParallelForInContext, GivesWhatARangeThrew) {
+  std::istringstream text("1 2 3");
+  auto range = std::ranges::istream_view<int>(text) | std::views::transform([](int i) {
+                 return i == 2 ? throw std::domain_error("two") : i;
+               });
+  EXPECT_EQ(parallel_for(background(), range, 2, [](int) {}).message(), "two");
 }
 
 MATRIX_TEST(ParallelMap, GivesResultsInTheOrderOfTheRange) {

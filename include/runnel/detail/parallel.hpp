@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <runnel/detail/parallel_feed.hpp>
 #include <runnel/detail/parallel_job.hpp>
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
@@ -26,8 +27,8 @@ using element_argument =
     std::conditional_t<std::ranges::forward_range<Range>, std::ranges::range_reference_t<Range>,
                        std::ranges::range_value_t<Range>>;
 
-// Elements: each(first, last, g) calls g(element) for the numbers in [first, last), until one says false;
-// each_numbered() calls g(number, element) for all of them.
+// Elements: each(part, g) calls g(number, element) for the numbers of the part, until one says false or the loop has
+// failed; true: for all of them.
 
 template <class It>
 class direct_elements {
@@ -36,15 +37,13 @@ class direct_elements {
   std::size_t size() const noexcept { return size_; }
 
   template <class G>
-  void each(std::size_t first, std::size_t last, G g) const {
-    const It end = at(last);
-    for (It it = at(first); it != end; ++it) {
-      if (!g(*it)) break;
-    }
-  }
-  template <class G>
-  void each_numbered(std::size_t first, std::size_t last, G g) const {
-    for (It it = at(first); first != last; ++first, ++it) g(first, *it);
+  bool each(const loop_part& part, G g) const {
+    return part.walk([&](std::size_t i, std::size_t last) {
+      for (It it = at(i); i != last; ++i, ++it) {
+        if (!g(i, *it)) return false;
+      }
+      return true;
+    });
   }
 
  private:
@@ -67,14 +66,13 @@ class indirect_elements {
   std::size_t size() const noexcept { return iterators_.size(); }
 
   template <class G>
-  void each(std::size_t first, std::size_t last, G g) const {
-    for (; first != last; ++first) {
-      if (!g(*iterators_[first])) break;
-    }
-  }
-  template <class G>
-  void each_numbered(std::size_t first, std::size_t last, G g) const {
-    for (; first != last; ++first) g(first, *iterators_[first]);
+  bool each(const loop_part& part, G g) const {
+    return part.walk([&](std::size_t i, std::size_t last) {
+      for (; i != last; ++i) {
+        if (!g(i, *iterators_[i])) return false;
+      }
+      return true;
+    });
   }
 
  private:
@@ -93,14 +91,13 @@ class owned_elements {
   std::size_t size() const noexcept { return values_.size(); }
 
   template <class G>
-  void each(std::size_t first, std::size_t last, G g) {
-    for (; first != last; ++first) {
-      if (!g(std::move(values_[first]))) break;
-    }
-  }
-  template <class G>
-  void each_numbered(std::size_t first, std::size_t last, G g) {
-    for (; first != last; ++first) g(first, std::move(values_[first]));
+  bool each(const loop_part& part, G g) {
+    return part.walk([&](std::size_t i, std::size_t last) {
+      for (; i != last; ++i) {
+        if (!g(i, std::move(values_[i]))) return false;
+      }
+      return true;
+    });
   }
 
  private:
@@ -120,54 +117,19 @@ auto elements_of(Range& range) {
   }
 }
 
-/// Hands out the values of a range that can be walked through once, such as a channel, one at a time.
-template <class Range>
-class value_feed {
- public:
-  using value_type = std::ranges::range_value_t<Range>;
-
-  explicit value_feed(Range& range) : range_(range) {}
-
-  std::optional<value_type> next() {
-    const std::lock_guard lock(mu_);
-    if (ended_) return std::nullopt;
-    if (!it_) {
-      it_.emplace(std::ranges::begin(range_));
-    } else {
-      ++*it_;
-    }
-    if (*it_ == std::ranges::end(range_)) {
-      ended_ = true;
-      return std::nullopt;
-    }
-    return std::ranges::iter_move(*it_);
-  }
-
-  void end() {
-    const std::lock_guard lock(mu_);
-    ended_ = true;
-  }
-
- private:
-  Range& range_;
-  mutex mu_;  // held while the range waits for its next value
-  std::optional<std::ranges::iterator_t<Range>> it_;  // guarded by mu_
-  bool ended_ = false;                                // guarded by mu_
-};
-
 // -- the loops --------------------------------------------------------------------------------------------------------
 
-/// Runs `part(first, last)`, which returns an error or nothing, over [0, n).
+/// Runs `part(loop_part)`, which returns an error or nothing, over [0, n).
 template <class Part>
 parallel_failure run_parts(std::size_t n, std::size_t parties, Part part,
                            const cancel_function* cancel = nullptr) {
-  const auto run = [](void* self, std::size_t first, std::size_t last) -> error {
+  const auto run = [](void* self, const loop_part& claimed) -> error {
     Part& p = *static_cast<Part*>(self);
-    if constexpr (std::is_void_v<decltype(p(first, last))>) {
-      p(first, last);
+    if constexpr (std::is_void_v<decltype(p(claimed))>) {
+      p(claimed);
       return {};
     } else {
-      return p(first, last);
+      return p(claimed);
     }
   };
   return run_parallel(n, parties, parallel_body{run, std::addressof(part)}, cancel);
@@ -182,16 +144,16 @@ inline constexpr bool is_error_result = std::same_as<std::remove_cvref_t<R>, err
 template <class Range, class F>
 void parallel_for_each(Range& range, F& f) {
   auto elements = elements_of(range);
-  const auto part = [&](std::size_t first, std::size_t last) {
+  const auto part = [&](const loop_part& claimed) {
     if constexpr (is_error_result<std::invoke_result_t<F&, element_argument<Range>>>) {
       error failed;
-      elements.each(first, last, [&](auto&& element) {
+      elements.each(claimed, [&](std::size_t, auto&& element) {
         failed = error(std::invoke(f, std::forward<decltype(element)>(element)));
         return !failed;
       });
       return failed;
     } else {
-      elements.each(first, last, [&](auto&& element) {
+      elements.each(claimed, [&](std::size_t, auto&& element) {
         (void)std::invoke(f, std::forward<decltype(element)>(element));
         return true;
       });
@@ -200,51 +162,16 @@ void parallel_for_each(Range& range, F& f) {
   run_parts(elements.size(), all_processors(), part).rethrow();
 }
 
-/// f(element) or f(context, element), as an error.
-template <class F, class Element>
-error call_on(F& f, const context& ctx, Element&& element) {
-  if constexpr (error_function<F, const context&, Element>) {
-    return call_to_error(f, ctx, std::forward<Element>(element));
-  } else {
-    return call_to_error(f, std::forward<Element>(element));
-  }
-}
-
-/// Single-pass ranges: each party takes values until there are none.
 template <class Range, class F>
-error for_each_fed(const context& ctx, Range& range, std::size_t limit, F& f,
-                   const cancel_function& cancel, bool& cut_short) {
-  value_feed<Range> feed(range);
-  std::atomic<bool> cut{false};
-  const auto part = [&](std::size_t, std::size_t) -> error {
-    for (;;) {
-      if (context_access::done(ctx)) {
-        cut = true;
-        return {};
-      }
-      auto value = feed.next();
-      if (!value) return {};
-      if (error failed = call_on(f, ctx, *std::move(value))) {
-        feed.end();
-        return failed;
-      }
-    }
-  };
-  const error failed = run_parts(limit, limit, part, &cancel).as_error();
-  cut_short = cut;
-  return failed;
-}
-
-template <class Range, class F>
-error for_each_numbered(const context& ctx, Range& range, std::size_t limit, F& f,
-                        const cancel_function& cancel, bool& cut_short) {
+error for_each_numbered(const context& parent, Range& range, std::size_t limit, F& f) {
+  const auto [ctx, cancel] = with_cancel(parent);
   auto elements = elements_of(range);
-  std::atomic<bool> cut{false};
-  const auto part = [&](std::size_t first, std::size_t last) -> error {
+  std::atomic<bool> cut_short{false};
+  const auto part = [&, &ctx = ctx](const loop_part& claimed) -> error {
     error failed;
-    elements.each(first, last, [&](auto&& element) {
+    elements.each(claimed, [&](std::size_t, auto&& element) {
       if (context_access::done(ctx)) {
-        cut = true;
+        cut_short = true;
         return false;
       }
       failed = call_on(f, ctx, std::forward<decltype(element)>(element));
@@ -253,23 +180,19 @@ error for_each_numbered(const context& ctx, Range& range, std::size_t limit, F& 
     return failed;
   };
   const error failed = run_parts(elements.size(), limit, part, &cancel).as_error();
-  cut_short = cut;
-  return failed;
+  return !failed && cut_short ? parent.err() : failed;
 }
 
 template <class Range, class F>
 error parallel_for_each_in(const context& parent, Range& range, std::size_t limit, F& f) {
   if (limit == 0) limit = all_processors();
-  const auto [ctx, cancel] = with_cancel(parent);
-  bool cut_short = false;
-  error failed;
   if constexpr (std::ranges::forward_range<Range>) {
-    failed = for_each_numbered(ctx, range, limit, f, cancel, cut_short);
+    return for_each_numbered(parent, range, limit, f);
+  } else if constexpr (source_chan<Range>) {
+    return for_each_fed(parent, chan_feed(source_of(range)), limit, f);
   } else {
-    failed = for_each_fed(ctx, range, limit, f, cancel, cut_short);
+    return for_each_fed(parent, value_feed<Range>(range), limit, f);
   }
-  if (!failed && cut_short) return parent.err();
-  return failed;
 }
 
 template <class Range, class F>
@@ -281,13 +204,14 @@ auto parallel_map_each(Range& range, F& f) {
       std::is_same_v<R, bool>, char,
       std::conditional_t<std::default_initializable<R> && std::movable<R>, R, std::optional<R>>>;
   std::vector<kept> results(elements.size());
-  const auto part = [&](std::size_t first, std::size_t last) {
-    elements.each_numbered(first, last, [&](std::size_t i, auto&& element) {
+  const auto part = [&](const loop_part& claimed) {
+    elements.each(claimed, [&](std::size_t i, auto&& element) {
       if constexpr (std::is_same_v<kept, std::optional<R>>) {
         results[i].emplace(std::invoke(f, std::forward<decltype(element)>(element)));
       } else {
         results[i] = std::invoke(f, std::forward<decltype(element)>(element));
       }
+      return true;
     });
   };
   run_parts(elements.size(), all_processors(), part).rethrow();
@@ -309,9 +233,11 @@ class partial_results {
  public:
   explicit partial_results(Combine& combine) : combine_(combine) {}
 
-  void add(std::size_t first, std::size_t last, T value) {
-    partial mine{first, last, std::move(value)};
-    while (std::optional<partial> other = take_neighbour(mine)) {
+  void add(const loop_part& part, T value) {
+    partial mine{part.first, part.last, std::move(value)};
+    while (part.goes_on()) {
+      std::optional<partial> other = take_neighbour(mine);
+      if (!other) return;
       if (other->first > mine.first) std::swap(*other, mine);
       mine = partial{other->first, mine.last, join(std::move(other->value), std::move(mine.value))};
     }
@@ -358,19 +284,22 @@ template <class Range, class T, class Combine, class F>
 T parallel_reduce_each(Range& range, T init, Combine& combine, F& f) {
   auto elements = elements_of(range);
   partial_results<T, Combine> results(combine);
-  const auto part = [&](std::size_t first, std::size_t last) {
-    std::optional<T> sum;
-    elements.each(first, first + 1, [&](auto&& element) {
-      sum.emplace(std::invoke(f, std::forward<decltype(element)>(element)));
+  const auto part = [&](const loop_part& claimed) {
+    std::optional<T> head;
+    const std::size_t second = claimed.first + 1;
+    elements.each(claimed.between(claimed.first, second), [&](std::size_t, auto&& element) {
+      head.emplace(std::invoke(f, std::forward<decltype(element)>(element)));
       return true;
     });
-    T total(*std::move(sum));
-    elements.each(first + 1, last, [&](auto&& element) {
+    if (!head) return;
+    T total(*std::move(head));
+    const auto rest = claimed.between(second, claimed.last);
+    const bool whole = elements.each(rest, [&](std::size_t, auto&& element) {
       total = std::invoke(combine, std::move(total),
                           T(std::invoke(f, std::forward<decltype(element)>(element))));
       return true;
     });
-    results.add(first, last, std::move(total));
+    if (whole) results.add(claimed, std::move(total));
   };
   run_parts(elements.size(), all_processors(), part).rethrow();
   return results.finish(std::move(init));

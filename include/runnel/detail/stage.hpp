@@ -146,4 +146,15 @@ using kept_function = std::add_lvalue_reference_t<std::decay_t<F>>;
 template <class C>
 using element_type = typename std::remove_cvref_t<C>::value_type;
 
+/// A handle of a channel that can be received from.
+template <class C>
+concept source_chan = requires(const std::remove_cvref_t<C>& c) {
+  recv_chan<element_type<C>>(c);
+};
+
+template <source_chan C>
+recv_chan<element_type<C>> source_of(const C& c) noexcept {
+  return recv_chan<element_type<C>>(c);
+}
+
 }  // namespace runnel::detail
