@@ -9,7 +9,8 @@
 ///
 /// Functions handed to the patterns run in those goroutines. An exception that leaves one ends the process, as one that
 /// leaves any goroutine (pipeline::for_each returns it instead). Where several workers call a function, they call the
-/// same object at once.
+/// same object at once. For the events of a chan<void> they are called without a value, as f(); one that returns void
+/// makes its transform give events.
 ///
 /// All of them are function objects, so that argument-dependent look-up never finds another function of the name.
 #pragma once
@@ -92,7 +93,7 @@ struct generate_fn {
 
 struct transform_fn {
   template <source_chan C, class F>
-  requires std::invocable<kept_function<F>, element_type<C>>
+  requires value_function<kept_function<F>, element_type<C>>
   auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return transform_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
@@ -100,7 +101,7 @@ struct transform_fn {
 
 struct transform_ordered_fn {
   template <source_chan C, class F>
-  requires std::invocable<kept_function<F>, element_type<C>>
+  requires value_function<kept_function<F>, element_type<C>>
   auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return ordered_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
@@ -108,8 +109,8 @@ struct transform_ordered_fn {
 
 struct filter_fn {
   template <source_chan C, class F>
-  requires std::predicate < kept_function<F>,
-  const element_type<C>& > auto operator()(const context& ctx, const C& in, F&& pred) const {
+  requires value_predicate<kept_function<F>, element_type<C>>
+  auto operator()(const context& ctx, const C& in, F&& pred) const {
     return filter_stage({ctx}, source_of(in), std::decay_t<F>(std::forward<F>(pred)));
   }
 };
@@ -229,7 +230,8 @@ class subscription : public recv_chan<T> {
 /// broadcaster, and the last one closes it. All members may be called from many goroutines and threads at once.
 template <class T>
 class broadcaster {
-  static_assert(std::copy_constructible<T>, "each subscriber of a broadcaster gets a copy");
+  using sent = detail::chan_value<T>;  // T, but for events
+  static_assert(std::copy_constructible<sent>, "each subscriber of a broadcaster gets a copy");
 
  public:
   using value_type = T;
@@ -247,9 +249,18 @@ class broadcaster {
 
   /// Sends a copy of `value` to every subscriber; blocks while one with slow::block has no room, and while another send
   /// is under way. Throws closed_channel ("send on closed channel") if the broadcaster is closed before or meanwhile.
-  void send(const T& value) const { (void)shared_->state.send(context(), value); }
+  void send(const sent& value) const requires(!std::is_void_v<T>) {
+    (void)shared_->state.send(context(), value);
+  }
   /// The same unless `ctx` is done first: false, and some subscribers may have the value.
-  bool send(const context& ctx, const T& value) const { return shared_->state.send(ctx, value); }
+  bool send(const context& ctx, const sent& value) const requires(!std::is_void_v<T>) {
+    return shared_->state.send(ctx, value);
+  }
+  /// The same for a broadcaster<void>, whose subscribers get events.
+  void send() const requires std::is_void_v<T> { (void)shared_->state.send(context(), {}); }
+  bool send(const context& ctx) const requires std::is_void_v<T> {
+    return shared_->state.send(ctx, {});
+  }
 
   /// Closes all subscriptions' channels; what they have buffered stays receivable. A second call does nothing.
   void close() const { shared_->state.close(); }

@@ -40,6 +40,21 @@ MATRIX_TEST(Broadcaster, GivesEveryValueToEverySubscriber) {
   EXPECT_EQ(right, 200);
 }
 
+MATRIX_TEST(Broadcaster, CarriesEvents) {
+  const broadcaster<void> b;
+  const auto blocking = b.subscribe(3);
+  const auto dropping = b.subscribe(1, slow::drop_oldest);
+  b.send();
+  EXPECT_TRUE(b.send(runnel::background()));
+  b.close();
+  EXPECT_EQ(dropping.dropped(), 1U);
+  EXPECT_TRUE(dropping.recv());
+  EXPECT_FALSE(dropping.recv());
+  EXPECT_TRUE(blocking.recv());
+  EXPECT_TRUE(blocking.recv());
+  EXPECT_FALSE(blocking.recv());
+}
+
 MATRIX_TEST(Broadcaster, SendsToNobodyWithoutBlocking) {
   const broadcaster<int> b;
   b.send(1);

@@ -40,6 +40,7 @@ void expect_refused(const std::string& program, const std::string& words) {
 TEST(MustNotCompile, AnElementWhoseMoveMayThrow) {
   expect_refused("throwing_move", "nothrow move");
 }
+TEST(MustNotCompile, ABatchOfEvents) { expect_refused("batch_of_events", "consists of values"); }
 TEST(MustNotCompile, TwoOtherwise) { expect_refused("two_otherwise", "otherwise"); }
 TEST(MustNotCompile, AHalfWhereAChannelIsWanted) { expect_refused("widened_channel", "recv_chan"); }
 

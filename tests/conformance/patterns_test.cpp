@@ -60,6 +60,20 @@ std::vector<T> sorted(std::vector<T> v) {
   return v;
 }
 
+// A channel with `n` events, closed.
+recv_chan<void> events(int n) {
+  const chan<void> c(n);
+  for (int i = 0; i < n; ++i) c.send();
+  c.close();
+  return c;
+}
+
+int count(const recv_chan<void>& from) {
+  int n = 0;
+  while (from.recv()) ++n;
+  return n;
+}
+
 MATRIX_TEST(Generate, GivesTheValuesUntilNullopt) { EXPECT_EQ(collect(numbers(100)), iota(100)); }
 
 MATRIX_TEST(Generate, EndsWhenTheOutputIsDropped) {
@@ -167,14 +181,7 @@ MATRIX_TEST(OrDone, EndsOnANilChannelToo) {
 }
 
 MATRIX_TEST(OrDone, CarriesEvents) {
-  const chan<void> events(2);
-  events.send();
-  events.send();
-  events.close();
-  const auto out = runnel::or_done(background(), events);
-  EXPECT_TRUE(out.recv());
-  EXPECT_TRUE(out.recv());
-  EXPECT_FALSE(out.recv());
+  EXPECT_EQ(count(runnel::or_done(background(), events(2))), 2);
 }
 
 MATRIX_TEST(Take, GivesTheFirstValuesAndTakesNoMore) {
@@ -231,6 +238,23 @@ MATRIX_TEST(Filter, TakesValuesThatCanOnlyBeMoved) {
   EXPECT_EQ(**out.recv(), 2);
   EXPECT_EQ(**out.recv(), 3);
   EXPECT_EQ(out.recv(), std::nullopt);
+}
+
+MATRIX_TEST(Filter, TakesEvents) {
+  const auto every_other = [n = 0]() mutable { return ++n % 2 == 0; };
+  EXPECT_EQ(count(runnel::filter(background(), events(5), every_other)), 2);
+}
+
+MATRIX_TEST(Transform, TakesAndGivesEvents) {
+  std::atomic<int> last{0};
+  const auto next = [&] { return ++last; };
+  EXPECT_EQ(sorted(collect(runnel::transform(background(), events(3), 2, next))),
+            (std::vector<int>{1, 2, 3}));
+  const auto add = [&](int i) { last += i; };
+  EXPECT_EQ(count(runnel::transform(background(), numbers(5), 2, add)), 5);
+  EXPECT_EQ(last, 13);
+  EXPECT_EQ(count(runnel::transform_ordered(background(), events(4), 2, [&] { ++last; })), 4);
+  EXPECT_EQ(last, 17);
 }
 
 MATRIX_TEST(Transform, GivesEveryResult) {

@@ -106,6 +106,19 @@ MATRIX_TEST(Pipeline, EndsWhenItsOutputIsDropped) {
   out = nullptr;  // the fixture sees whether all goroutines end
 }
 
+MATRIX_TEST(PipelineForEach, TakesEvents) {
+  std::atomic<int> seen{0};
+  int calls = 0;
+  EXPECT_FALSE((from(numbers(10)) | transformed(2, [&](int) { ++seen; }) | taken(4))
+                   .for_each(background(), [&] { ++calls; }));
+  EXPECT_EQ(calls, 4);
+  EXPECT_GE(seen, 4);
+  const error got = (from(endless()) | transformed_ordered(2, [](int) {}) | filtered([] {
+                       return true;
+                     })).for_each(background(), [&] { return ++calls == 9 ? "nine" : error(); });
+  EXPECT_EQ(got.message(), "nine");
+}
+
 MATRIX_TEST(PipelineForEach, GivesTheErrorItsFunctionReturned) {
   const error stop("enough");
   int calls = 0;

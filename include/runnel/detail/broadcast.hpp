@@ -42,6 +42,7 @@ struct subscriber {
 template <class T>
 class broadcast_state {
  public:
+  using value = chan_value<T>;
   using entry = std::shared_ptr<const subscriber<T>>;
 
   recv_chan<T> add(std::size_t capacity, slow policy, std::shared_ptr<subscriber_news> news) {
@@ -56,21 +57,21 @@ class broadcast_state {
   }
 
   /// False: the context was done first.
-  bool send(const context& ctx, const T& value) {
+  bool send(const context& ctx, const value& sent) {
     if (sending_.lock(ctx)) return false;
     const std::lock_guard order(sending_, std::adopt_lock);
-    std::vector<chan_state<T>*> blocking;
+    std::vector<chan_state<value>*> blocking;
     const std::vector<entry> receivers = current();
     for (const entry& to : receivers) {
       if (to->policy == slow::block) {
         blocking.push_back(to->out.state());
       } else {
-        offer(*to, T(value));
+        offer(*to, value(sent));
       }
     }
-    const bool sent = send_to_all(ctx, blocking, value);
+    const bool all = send_to_all(ctx, blocking, sent);
     if (closed()) throw_send_on_closed();
-    return sent;
+    return all;
   }
 
   void close() {
@@ -116,22 +117,22 @@ class broadcast_state {
   }
 
   // Without waiting.
-  static void offer(const subscriber<T>& to, T value) {
-    chan_state<T>& c = *to.out.state();
-    if (send_until(&c, value, 0) != chan_outcome::would_block) return;
+  static void offer(const subscriber<T>& to, value newest) {
+    chan_state<value>& c = *to.out.state();
+    if (send_until(&c, newest, 0) != chan_outcome::would_block) return;
     if (to.policy == slow::disconnect) {
       to.news->disconnected = true;
       c.close();
       return;
     }
-    std::optional<T> oldest;  // destroyed after the lock
-    agent* wake = nullptr;    // no sender waits, and a receiver only while the buffer is empty
+    std::optional<value> oldest;  // destroyed after the lock
+    agent* wake = nullptr;        // no sender waits, and a receiver only while the buffer is empty
     {
       const std::lock_guard lock(c.mu);
-      if (c.try_send(value, wake) == chan_outcome::would_block) {
+      if (c.try_send(newest, wake) == chan_outcome::would_block) {
         to.news->dropped.fetch_add(1);
         (void)c.try_recv(oldest, wake);
-        (void)c.try_send(value, wake);
+        (void)c.try_send(newest, wake);
       }
     }
     if (wake != nullptr) ready(wake);

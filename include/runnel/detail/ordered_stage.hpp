@@ -31,14 +31,15 @@ class ordered_work {
   }
 
   void work() {
-    std::optional<T> value;
+    std::optional<chan_value<T>> value;
     while (const std::optional<std::size_t> number = next(value)) {
-      slot(*number).send(R(std::invoke(f_, *std::move(value))));
+      chan_value<R> result = transformed_value<T>(f_, *std::move(value));
+      (void)send_until(slot(*number).state(), result, never);
     }
   }
 
   void emit() {
-    std::optional<R> result;
+    std::optional<chan_value<R>> result;
     for (std::size_t number = 0; receive_for(ctx_, out_, recv_chan<R>(slot(number)), result);
          ++number) {
       if (!out_.send(ctx_, *result)) break;
@@ -52,7 +53,7 @@ class ordered_work {
 
   // Takes a value and its number. The lock is held while waiting for them, so that both come in the same order; who
   // waits for the lock sees the end after its holder, who sees it at once.
-  std::optional<std::size_t> next(std::optional<T>& value) {
+  std::optional<std::size_t> next(std::optional<chan_value<T>>& value) {
     const std::lock_guard lock(taking_);
     if (ended_ || !take_place()) return std::nullopt;
     const std::size_t number = taken_++;

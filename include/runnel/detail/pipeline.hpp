@@ -21,7 +21,8 @@ concept pipeline_stage = requires {
 };
 
 template <class F, class T>
-concept pipeline_sink = error_function<std::remove_reference_t<F>, T>;
+concept pipeline_sink = error_function<std::remove_reference_t<F>, T> ||
+    (std::is_void_v<T>&& error_function<std::remove_reference_t<F>>);
 
 template <class T>
 struct pipeline_source {
@@ -72,9 +73,10 @@ class pipeline {
     return finished(env, std::move(build_)(env));
   }
 
-  /// Starts the stages and calls `f` with each value that comes out, in the caller; blocks until all goroutines have
-  /// ended. `f` may return void, error or std::error_code. The first error ends everything and is returned: what `f`
-  /// returned or threw, what a stage's function threw, or ctx.err() if `ctx` was done before the end; none otherwise.
+  /// Starts the stages and calls `f` with each value that comes out (f() for events), in the caller; blocks until all
+  /// goroutines have ended. `f` may return void, error or std::error_code. The first error ends everything and is
+  /// returned: what `f` returned or threw, what a stage's function threw, or ctx.err() if `ctx` was done before the end;
+  /// none otherwise.
   template <class F>
   requires std::copy_constructible<Build> && detail::pipeline_sink<F, value_type> error
   for_each(const context& ctx, F&& f)
@@ -101,6 +103,15 @@ class pipeline {
     }
   }
 
+  template <class F, class Value>
+  static error consume(F& f, Value&& value) {
+    if constexpr (std::is_void_v<value_type>) {
+      return detail::call_to_error(f);
+    } else {
+      return detail::call_to_error(f, std::forward<Value>(value));
+    }
+  }
+
   template <class F, class Start>
   static error run(const context& parent, F& f, Start start) {
     const auto [ctx, cancel] = with_cancel(parent);
@@ -109,10 +120,10 @@ class pipeline {
     {
       const detail::stage_env env{stages.ctx(), &stages};
       const channel out = start(env);
-      std::optional<value_type> value;
+      std::optional<detail::chan_value<value_type>> value;
       while (!failed &&
              detail::recv_in(env.ctx, out.state(), value) == detail::chan_outcome::done) {
-        failed = detail::call_to_error(f, *std::move(value));
+        failed = consume(f, *std::move(value));
       }
       if (failed) cancel(failed);
     }

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -145,6 +146,21 @@ using kept_function = std::add_lvalue_reference_t<std::decay_t<F>>;
 
 template <class C>
 using element_type = typename std::remove_cvref_t<C>::value_type;
+
+/// Functions of a channel's values: f(value), or f() for the events of a chan<void>.
+template <class F, class T>
+concept value_function = (std::is_void_v<T> && std::invocable<F>) || std::invocable<F, T>;
+template <class F, class T>
+concept value_predicate = (std::is_void_v<T> && std::predicate<F>) || std::predicate<F, const T&>;
+
+template <class T, class F, class Value>
+decltype(auto) invoke_for(F& f, Value&& value) {
+  if constexpr (std::is_void_v<T>) {
+    return std::invoke(f);
+  } else {
+    return std::invoke(f, std::forward<Value>(value));
+  }
+}
 
 /// A handle of a channel that can be received from.
 template <class C>

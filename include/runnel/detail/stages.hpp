@@ -41,9 +41,9 @@ template <class T, class F>
 recv_chan<T> filter_stage(const stage_env& env, recv_chan<T> in, F pred) {
   return start_stage<T>(env, [ctx = env.ctx, in = std::move(in),
                               pred = std::move(pred)](const outlet<T>& out) mutable {
-    std::optional<T> value;
+    std::optional<chan_value<T>> value;
     while (receive_for(ctx, out, in, value)) {
-      if (std::invoke(pred, std::as_const(*value)) && !out.send(ctx, *value)) break;
+      if (invoke_for<T>(pred, std::as_const(*value)) && !out.send(ctx, *value)) break;
       value.reset();
     }
   });
@@ -62,6 +62,8 @@ recv_chan<T> generate_stage(const stage_env& env, F f) {
 template <class T>
 recv_chan<std::vector<T>> batch_stage(const stage_env& env, recv_chan<T> in, std::size_t max,
                                       std::int64_t max_wait) {
+  static_assert(!std::is_void_v<T>,
+                "a batch consists of values, which the events of a chan<void> are not");
   if (max == 0) throw std::invalid_argument("batch: max is 0");
   return start_stage<std::vector<T>>(
       env, [ctx = env.ctx, in = std::move(in), max, max_wait](const outlet<std::vector<T>>& out) {
@@ -135,7 +137,19 @@ struct shared_work {
 };
 
 template <class T, class F>
-using result_of = std::remove_cvref_t<std::invoke_result_t<F&, T>>;
+using result_of =
+    std::remove_cvref_t<decltype(invoke_for<T>(std::declval<F&>(), std::declval<chan_value<T>>()))>;
+
+/// What a transform sends for a value: the function's result, or an event where that is void.
+template <class T, class F>
+chan_value<result_of<T, F>> transformed_value(F& f, chan_value<T>&& value) {
+  if constexpr (std::is_void_v<result_of<T, F>>) {
+    invoke_for<T>(f, std::move(value));
+    return {};
+  } else {
+    return invoke_for<T>(f, std::move(value));
+  }
+}
 
 inline std::size_t worker_count(std::size_t asked) {
   return asked != 0 ? asked : static_cast<std::size_t>(max_procs());
@@ -148,9 +162,9 @@ auto transform_stage(const stage_env& env, recv_chan<T> in, std::size_t workers,
   auto work = std::make_shared<shared_work<R, F>>(outlet<R>(std::move(to)), std::move(f));
   for (std::size_t i = worker_count(workers); i > 0; --i) {
     env.start([ctx = env.ctx, work, in] {
-      std::optional<T> value;
+      std::optional<chan_value<T>> value;
       while (receive_for(ctx, work->out, in, value)) {
-        R result(std::invoke(work->f, *std::move(value)));
+        chan_value<R> result = transformed_value<T>(work->f, *std::move(value));
         if (!work->out.send(ctx, result)) break;
       }
     });
