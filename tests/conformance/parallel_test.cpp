@@ -103,11 +103,11 @@ MATRIX_TEST(ParallelFor, RethrowsTheFirstExceptionWhenAllCallsHaveEnded) {
   EXPECT_LT(calls, 10'000);
 }
 
-// How many calls `loop` begins after one has thrown, where elements have become expensive after a million cheap ones. The
+// How many calls `loop` begins after one has thrown, where elements become expensive after many cheap ones. The
 // goroutine that makes the first expensive call goes on; another throws.
 template <class Loop>
 int calls_begun_after_a_failure(Loop loop) {
-  constexpr int cheap = 1'000'000;
+  constexpr int cheap = scaled(1'000'000);
   std::atomic<std::uint64_t> first{0};
   std::atomic<bool> thrown{false};
   std::atomic<int> after{0};
@@ -179,16 +179,19 @@ MATRIX_TEST(ParallelForInContext, CallsItsFunctionOnceForEachElement) {
 MATRIX_TEST(ParallelForInContext, RunsNoMoreCallsAtOnceThanAllowedAndAsMany) {
   std::atomic<int> inside{0};
   std::atomic<int> most{0};
+  int wanted = 10;
   const auto f = [&](int) {
     const int now = ++inside;
     for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
     }
+    EXPECT_TRUE(eventually([&] { return most >= wanted; }));
     runnel::sleep_for(1ms);
     --inside;
   };
   EXPECT_FALSE(parallel_for(background(), iota(100), 10, f));
   EXPECT_EQ(most, 10);
   most = 0;
+  wanted = 1;
   EXPECT_FALSE(parallel_for(background(), iota(20), 1, f));
   EXPECT_EQ(most, 1);
   EXPECT_FALSE(parallel_for(background(), iota(20), 0, f));
@@ -258,10 +261,13 @@ MATRIX_TEST(ParallelForInContext, LeavesTheRestOfAChannelAfterAnError) {
   const runnel::chan<int> in(100);
   for (int i = 0; i < 100; ++i) in.send(i);
   in.close();
-  const error got =
-      parallel_for(background(), in, 2, [](int i) { return i == 10 ? error("ten") : error(); });
+  const error got = parallel_for(background(), in, 2, [](const context& ctx, int i) -> error {
+    if (i == 10) return "ten";
+    if (i > 10) ctx.done().recv();  // the other party's: until it is to begin no more
+    return {};
+  });
   EXPECT_EQ(got.message(), "ten");
-  EXPECT_GT(in.len(), 80U);
+  EXPECT_GE(in.len(), 88U);
 }
 
 MATRIX_TEST(ParallelForInContext, OfAChannelRunsAsManyCallsAtOnceAsAllowed) {
