@@ -75,8 +75,8 @@ class pipeline {
 
   /// Starts the stages and calls `f` with each value that comes out (f() for events), in the caller; blocks until all
   /// goroutines have ended. `f` may return void, error or std::error_code. The first error ends everything and is
-  /// returned: what `f` returned or threw, what a stage's function threw, or ctx.err() if `ctx` was done before the end;
-  /// none otherwise.
+  /// returned: what `f` returned or threw, what a stage's function threw, or ctx.err() if `ctx` was done before the
+  /// end; none otherwise.
   template <class F>
   requires std::copy_constructible<Build> && detail::pipeline_sink<F, value_type> error
   for_each(const context& ctx, F&& f)
