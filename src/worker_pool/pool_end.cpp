@@ -68,11 +68,9 @@ void pool_core::maybe_finish(wake_list& wake) {
   const std::uint64_t dropped = dropped_;
   const stop_function parent_stop = std::move(parent_stop_);
   mu_.unlock();
-  if (dropped > 0) {
-    error e = wrap(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks"),
-                   pool_error(pool_errc::dropped));
-    if (!results_.try_send(e)) keep(std::move(e));
-  }
+  if (dropped > 0)  // for wait(): no task's own error
+    keep(wrap(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks"),
+              pool_error(pool_errc::dropped)));
   results_.close();
   parent_stop();
   cancel_();
