@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -49,6 +50,14 @@ int fail_usage(const CLI::App* chosen, const std::string& what) {
   return exit_usage;
 }
 
+// --help and --version.
+int print_what_was_asked(const CLI::App& app, const CLI::ParseError& e) {
+  app.exit(e);
+  if (std::cout.flush()) return exit_ok;
+  std::perror("runnel: write error");
+  return exit_failed;
+}
+
 int run_tool(int argc, const char* const* argv) {
   CLI::App app("Go's concurrency model at the shell.", "runnel");
   app.set_version_flag("--version", "runnel " RUNNEL_VERSION, "Print the version and leave");
@@ -67,7 +76,7 @@ int run_tool(int argc, const char* const* argv) {
     return fail_usage(chosen != nullptr ? chosen->app : nullptr,
                       describe_extra(app, chosen != nullptr ? chosen->app : nullptr));
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help and --version arrive this way
+    if (e.get_exit_code() == 0) return print_what_was_asked(app, e);
     return fail_usage(chosen != nullptr ? chosen->app : nullptr, e.what());
   } catch (const usage_error& e) {
     return fail_usage(chosen != nullptr ? chosen->app : nullptr, e.what());

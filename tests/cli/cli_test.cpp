@@ -195,6 +195,16 @@ TEST(Hash, AFullDiskStopsTheRunWithAMessage) {
   EXPECT_EQ(r.err, "runnel hash: write error: No space left on device\n");
 }
 
+TEST(Usage, AnAnswerThatCannotBeWrittenIsAnError) {
+  const scratch_directory d;
+  for (const char* option : {"--version", "--help"}) {
+    const child_result r =
+        run_shell(std::string("exec \"$1\" ") + option + " > /dev/full", d.path());
+    EXPECT_EXIT_CODE(r, 1);
+    EXPECT_EQ(r.err, "runnel: write error: No space left on device\n");
+  }
+}
+
 TEST(Usage, SaysWhatIsWrongAndWhatWasMeant) {
   struct mistake {
     std::vector<std::string> arguments;
