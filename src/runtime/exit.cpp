@@ -29,7 +29,7 @@ bool all_stopped(const processor* self) noexcept {
 }  // namespace
 
 void stop_at_exit() {
-  while (panicking()) nap();  // the report ends the process
+  wait_while_panicking();
   sched.stopping.store(true);
   const std::int64_t end = now_ns() + longest_wait;
   const processor* self = current_processor();

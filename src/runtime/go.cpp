@@ -16,6 +16,7 @@
 #include "sched/yield.hpp"
 #include "stack/stack.hpp"
 #include "watch/leaks.hpp"
+#include "watch/panic.hpp"
 #include "watch/sysmon.hpp"
 
 namespace runnel {
@@ -117,6 +118,7 @@ void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
     go_with(go_options{.name = "main"}, here(), main_closure{&call});
     park_thread(*this_thread(), wait_reason::none, never);
   }
+  wait_while_panicking();  // no way past a crash, not even by quick_exit()
   finish_run(call.registered.id, effective(options.on_leak));
   if (call.thrown) std::rethrow_exception(std::exchange(call.thrown, nullptr));
 }

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -123,7 +124,8 @@ void write_text(text_out& out, int depth = 0) {
 
 // -- the steps ------------------------------------------------------------------------------------
 
-void call_user_handler(const goroutine_view& view, std::uint32_t skip) noexcept {
+// Finding the names of functions takes long enough for the text to come first, where no handler has to.
+void call_user_handler(const goroutine_view& view) noexcept {
   panic_handler handler;
   {
     const std::lock_guard hold(user_handler().mu);
@@ -131,7 +133,7 @@ void call_user_handler(const goroutine_view& view, std::uint32_t skip) noexcept 
   }
   if (!handler) return;
   try {
-    handler(std::current_exception(), describe(view, skip));
+    handler(std::current_exception(), describe(view, frames_before_throw(view.stack)));
   } catch (...) {
     write_stderr("runnel: the panic handler threw an exception\n");
   }
@@ -159,10 +161,9 @@ void report(goroutine& g) noexcept {
   goroutine_view view;
   look_at_self(g, view);
   walk_own_stack(view.stack);
-  const std::uint32_t skip = frames_before_throw(view.stack);
   if (next_step == step::user_handler) {
     next_step = step::text;
-    call_user_handler(view, skip);
+    call_user_handler(view);
   }
   if (next_step == step::text) {
     next_step = step::stack;
@@ -173,7 +174,7 @@ void report(goroutine& g) noexcept {
   next_step = step::done;
   stderr_out out;
   write_header(out, view);
-  write_stack(out, view.stack, skip);
+  write_stack(out, view.stack, frames_before_throw(view.stack));
   write_created_by(out, view);
 }
 
@@ -208,6 +209,11 @@ bool panicking() noexcept {
   if (g == nullptr || g == this_goroutine_or_null()) return false;
   const std::int64_t at = reported_at.load();
   return at == 0 || now_ns() - at < handler_time;
+}
+
+void wait_while_panicking() noexcept {
+  const timespec interval{0, 200'000};
+  while (panicking()) nanosleep(&interval, nullptr);
 }
 
 }  // namespace detail
