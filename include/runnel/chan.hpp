@@ -20,6 +20,7 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -66,8 +67,8 @@ class [[nodiscard]] try_result {
   T& operator*() & noexcept { return *value_; }
   const T& operator*() const& noexcept { return *value_; }
   T&& operator*() && noexcept { return *std::move(value_); }
-  T* operator->() noexcept { return &*value_; }
-  const T* operator->() const noexcept { return &*value_; }
+  T* operator->() noexcept { return std::addressof(*value_); }
+  const T* operator->() const noexcept { return std::addressof(*value_); }
   /// Throws std::bad_optional_access without a value.
   T& value() & { return value_.value(); }
   const T& value() const& { return value_.value(); }

@@ -249,7 +249,7 @@ class local {
     return *made.release();
   }
   T& operator*() { return get(); }
-  T* operator->() { return &get(); }
+  T* operator->() { return std::addressof(get()); }
 
  private:
   const std::uint64_t key_ = detail::new_local_key();

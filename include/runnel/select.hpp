@@ -85,15 +85,16 @@ class recv_case final : public recv_case_base<T> {
   recv_case(recv_chan<T> from, H handler)
       : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
   void run() {
-    auto value = this->take();
     if constexpr (std::is_void_v<T>) {
+      const bool received = this->take().has_value();
       if constexpr (std::invocable<H&, bool>)
-        std::invoke(handler_, value.has_value());
+        std::invoke(handler_, received);
       else
         std::invoke(handler_);
-    } else if constexpr (std::invocable<H&, std::optional<T>>) {
-      std::invoke(handler_, std::move(value));
+    } else if constexpr (requires { handler_(this->take()); }) {
+      handler_(this->take());  // nothing of it is left here while the handler runs
     } else {
+      (void)this->take();
       std::invoke(handler_);
     }
   }
@@ -120,7 +121,7 @@ class send_case final : public case_base {
     return outcome_ != chan_outcome::would_block;
   }
   void enqueue(waiter& w) noexcept override {
-    w.slot = &value_;
+    w.slot = std::addressof(value_);
     to_.state()->senders.push_back(w);
   }
   void dequeue(waiter& w) noexcept override { to_.state()->senders.remove(w); }

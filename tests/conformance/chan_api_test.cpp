@@ -20,6 +20,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
+#include <runnel/select.hpp>
 #include <runnel/wait_group.hpp>
 
 #include "../support/goroutine_state.hpp"
@@ -423,6 +424,39 @@ TEST(ChanApi, ComparesWithNullptrAndHashes) {
   EXPECT_TRUE(send_chan<int>() == nullptr);
   EXPECT_EQ(std::hash<send_chan<int>>{}(c), std::hash<chan<int>>{}(c));
   EXPECT_EQ(std::hash<recv_chan<int>>{}(c), std::hash<chan<int>>{}(c));
+}
+
+struct no_address {
+  no_address() = default;
+  no_address(no_address&&) noexcept = default;
+  ~no_address() = default;
+  void operator&() = delete;
+};
+
+TEST(ChanApi, AddressesOfElementsAreTakenWhateverTheirOperatorSays) {
+  const chan<no_address> c(2);
+  c.send(no_address());
+  runnel::select(runnel::on_send(c, no_address()));
+  EXPECT_TRUE(c.recv());
+  EXPECT_TRUE(c.try_recv());
+}
+
+// How many there are.
+struct counted {
+  static inline int alive = 0;
+  counted() { ++alive; }
+  counted(counted&&) noexcept { ++alive; }
+  ~counted() { --alive; }
+};
+
+TEST(ChanApi, AHandlerHasAllThereIsOfTheValue) {
+  const chan<counted> c(1);
+  c.send(counted());
+  runnel::select(runnel::on_recv(c, [](std::optional<counted> v) {
+    EXPECT_EQ(counted::alive, 1);
+    v.reset();
+    EXPECT_EQ(counted::alive, 0);
+  }));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -92,6 +93,8 @@ chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline);
 
 template <class T>
 struct chan_state : chan_core {
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && !std::is_volatile_v<T>,
+                "a channel's element type is void or an object type without const or volatile");
   static_assert(std::is_nothrow_move_constructible_v<T>,
                 "a channel's element type needs a nothrow move constructor: values are moved under "
                 "the channel's lock");
@@ -259,7 +262,7 @@ chan_outcome send_until(chan_state<T>* c, T& value, std::int64_t deadline) {
     return outcome;
   }
   lock.release();
-  return wait_to_send(*c, &value, deadline);
+  return wait_to_send(*c, std::addressof(value), deadline);
 }
 
 /// closed: closed and drained.

@@ -16,7 +16,7 @@ class send_ref_case final : public case_base {
     return outcome_ != chan_outcome::would_block;
   }
   void enqueue(waiter& w) noexcept override {
-    w.slot = &value_;
+    w.slot = std::addressof(value_);
     state_->senders.push_back(w);
   }
   void dequeue(waiter& w) noexcept override { state_->senders.remove(w); }
