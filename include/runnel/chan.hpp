@@ -170,23 +170,21 @@ bool operator==(const detail::chan_handle<T, A>& a, std::nullptr_t) noexcept {
   return !a;
 }
 
+namespace detail {
+
+template <class Handle>
+struct handle_hash {
+  std::size_t operator()(const Handle& c) const noexcept {
+    return std::hash<const void*>{}(c.state());
+  }
+};
+
+}  // namespace detail
 }  // namespace runnel
 
 template <class T>
-struct std::hash<runnel::chan<T>> {
-  std::size_t operator()(const runnel::chan<T>& c) const noexcept {
-    return std::hash<const void*>{}(c.state());
-  }
-};
+struct std::hash<runnel::chan<T>> : runnel::detail::handle_hash<runnel::chan<T>> {};
 template <class T>
-struct std::hash<runnel::send_chan<T>> {
-  std::size_t operator()(const runnel::send_chan<T>& c) const noexcept {
-    return std::hash<const void*>{}(c.state());
-  }
-};
+struct std::hash<runnel::send_chan<T>> : runnel::detail::handle_hash<runnel::send_chan<T>> {};
 template <class T>
-struct std::hash<runnel::recv_chan<T>> {
-  std::size_t operator()(const runnel::recv_chan<T>& c) const noexcept {
-    return std::hash<const void*>{}(c.state());
-  }
-};
+struct std::hash<runnel::recv_chan<T>> : runnel::detail::handle_hash<runnel::recv_chan<T>> {};

@@ -44,24 +44,24 @@ namespace runnel {
 namespace detail {
 
 template <class First, class... Rest>
-concept same_elements = (std::same_as<element_type<First>, element_type<Rest>> && ...);
+concept same_elements = (std::same_as<element_of<First>, element_of<Rest>> && ...);
 
 template <class Range>
-concept source_range = !source_chan<Range> && source_chan<std::ranges::range_value_t<Range>>;
+concept source_range = !can_receive<Range> && can_receive<std::ranges::range_value_t<Range>>;
 
 template <class F>
 using generated = typename std::remove_cvref_t<std::invoke_result_t<F&>>::value_type;
 
 struct merge_fn {
-  template <source_chan First, source_chan... Rest>
+  template <can_receive First, can_receive... Rest>
   requires same_elements<First, Rest...>
   auto operator()(const First& first, const Rest&... rest) const {
-    return merge_stage<element_type<First>>({}, {source_of(first), source_of(rest)...});
+    return merge_stage<element_of<First>>({}, {source_of(first), source_of(rest)...});
   }
   template <std::ranges::input_range Inputs>
   requires source_range<Inputs>
   auto operator()(Inputs&& inputs) const {
-    using T = element_type<std::ranges::range_value_t<Inputs>>;
+    using T = element_of<std::ranges::range_value_t<Inputs>>;
     std::vector<recv_chan<T>> all;
     for (auto&& input : inputs) all.push_back(source_of(input));
     return merge_stage<T>({}, std::move(all));
@@ -69,17 +69,17 @@ struct merge_fn {
 };
 
 struct fan_out_fn {
-  template <source_chan C>
+  template <can_receive C>
   auto operator()(const C& in, std::size_t n) const {
-    return std::vector<recv_chan<element_type<C>>>(n, source_of(in));
+    return std::vector<recv_chan<element_of<C>>>(n, source_of(in));
   }
 };
 
 struct tee_fn {
-  template <source_chan C>
-  requires std::copy_constructible<chan_value<element_type<C>>>
+  template <can_receive C>
+  requires std::copy_constructible<chan_value<element_of<C>>>
   auto operator()(const C& in, std::size_t n) const {
-    return tee_stage<element_type<C>>({}, source_of(in), n);
+    return tee_stage<element_of<C>>({}, source_of(in), n);
   }
 };
 
@@ -92,59 +92,59 @@ struct generate_fn {
 };
 
 struct transform_fn {
-  template <source_chan C, class F>
-  requires value_function<kept_function<F>, element_type<C>>
+  template <can_receive C, class F>
+  requires value_function<kept_function<F>, element_of<C>>
   auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return transform_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
 };
 
 struct transform_ordered_fn {
-  template <source_chan C, class F>
-  requires value_function<kept_function<F>, element_type<C>>
+  template <can_receive C, class F>
+  requires value_function<kept_function<F>, element_of<C>>
   auto operator()(const context& ctx, const C& in, std::size_t workers, F&& f) const {
     return ordered_stage({ctx}, source_of(in), workers, std::decay_t<F>(std::forward<F>(f)));
   }
 };
 
 struct filter_fn {
-  template <source_chan C, class F>
-  requires value_predicate<kept_function<F>, element_type<C>>
+  template <can_receive C, class F>
+  requires value_predicate<kept_function<F>, element_of<C>>
   auto operator()(const context& ctx, const C& in, F&& pred) const {
     return filter_stage({ctx}, source_of(in), std::decay_t<F>(std::forward<F>(pred)));
   }
 };
 
 struct or_done_fn {
-  template <source_chan C>
+  template <can_receive C>
   auto operator()(const context& ctx, const C& in) const {
     return forward_stage({ctx}, source_of(in));
   }
 };
 
 struct take_fn {
-  template <source_chan C>
+  template <can_receive C>
   auto operator()(const C& in, std::size_t n) const {
     return take_stage({}, source_of(in), n);
   }
 };
 
 struct batch_fn {
-  template <source_chan C, any_duration D>
+  template <can_receive C, any_duration D>
   auto operator()(const C& in, std::size_t max, D max_wait) const {
     return batch_stage({}, source_of(in), max, to_ns(max_wait));
   }
 };
 
 struct debounce_fn {
-  template <source_chan C, any_duration D>
+  template <can_receive C, any_duration D>
   auto operator()(const C& in, D quiet) const {
     return debounce_stage({}, source_of(in), to_ns(quiet));
   }
 };
 
 struct throttle_fn {
-  template <source_chan C>
+  template <can_receive C>
   auto operator()(const C& in, std::shared_ptr<rate_limiter> limit) const {
     return throttle_stage({}, source_of(in), std::move(limit));
   }
@@ -274,9 +274,9 @@ class broadcaster {
 namespace detail {
 
 struct from_fn {
-  template <source_chan C>
+  template <can_receive C>
   auto operator()(const C& in) const {
-    return pipeline(pipeline_source<element_type<C>>{source_of(in)});
+    return pipeline(pipeline_source<element_of<C>>{source_of(in)});
   }
 };
 struct transformed_fn {

@@ -67,12 +67,8 @@ class indirect_elements {
 
   template <class G>
   bool each(const loop_part& part, G g) const {
-    return part.walk([&](std::size_t i, std::size_t last) {
-      for (; i != last; ++i) {
-        if (!g(i, *iterators_[i])) return false;
-      }
-      return true;
-    });
+    const direct_elements all(iterators_.begin(), size());
+    return all.each(part, [&](std::size_t i, const It& it) { return g(i, *it); });
   }
 
  private:
@@ -92,12 +88,8 @@ class owned_elements {
 
   template <class G>
   bool each(const loop_part& part, G g) {
-    return part.walk([&](std::size_t i, std::size_t last) {
-      for (; i != last; ++i) {
-        if (!g(i, std::move(values_[i]))) return false;
-      }
-      return true;
-    });
+    const direct_elements all(values_.begin(), size());
+    return all.each(part, [&](std::size_t i, T& value) { return g(i, std::move(value)); });
   }
 
  private:
@@ -188,7 +180,7 @@ error parallel_for_each_in(const context& parent, Range& range, std::size_t limi
   if (limit == 0) limit = all_processors();
   if constexpr (std::ranges::forward_range<Range>) {
     return for_each_numbered(parent, range, limit, f);
-  } else if constexpr (source_chan<Range>) {
+  } else if constexpr (can_receive<Range>) {
     return for_each_fed(parent, chan_feed(source_of(range)), limit, f);
   } else {
     return for_each_fed(parent, value_feed<Range>(range), limit, f);

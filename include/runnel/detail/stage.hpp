@@ -16,6 +16,7 @@
 #include <runnel/detail/select_case.hpp>
 #include <runnel/go.hpp>
 #include <runnel/group.hpp>
+#include <runnel/select.hpp>
 
 namespace runnel::detail {
 
@@ -144,9 +145,6 @@ recv_chan<T> closed_chan() {
 template <class F>
 using kept_function = std::add_lvalue_reference_t<std::decay_t<F>>;
 
-template <class C>
-using element_type = typename std::remove_cvref_t<C>::value_type;
-
 /// Functions of a channel's values: f(value), or f() for the events of a chan<void>.
 template <class F, class T>
 concept value_function = (std::is_void_v<T> && std::invocable<F>) || std::invocable<F, T>;
@@ -162,15 +160,9 @@ decltype(auto) invoke_for(F& f, Value&& value) {
   }
 }
 
-/// A handle of a channel that can be received from.
-template <class C>
-concept source_chan = requires(const std::remove_cvref_t<C>& c) {
-  recv_chan<element_type<C>>(c);
-};
-
-template <source_chan C>
-recv_chan<element_type<C>> source_of(const C& c) noexcept {
-  return recv_chan<element_type<C>>(c);
+template <can_receive C>
+recv_chan<element_of<C>> source_of(const C& c) noexcept {
+  return recv_chan<element_of<C>>(c);
 }
 
 }  // namespace runnel::detail

@@ -47,8 +47,8 @@ constexpr std::int64_t to_ns(std::chrono::duration<R, P> d) noexcept {
   const long double ns = static_cast<long double>(d.count()) * 1e9L * P::num / P::den;
   if (!(ns < static_cast<long double>(hi))) return hi;
   if (ns <= static_cast<long double>(lo)) return lo;
-  if constexpr (std::is_integral_v<
-                    R>) {  // exact; the product fits, because ns and den are below 2^63
+  if constexpr (std::is_integral_v<R>) {
+    // Exact: count * factor is ns * den, and both of these are below 2^63.
     constexpr wide factor = wide{1'000'000'000} * P::num;
     if constexpr (factor % P::den == 0 && factor / P::den <= hi) {
       return static_cast<std::int64_t>(d.count()) * static_cast<std::int64_t>(factor / P::den);
