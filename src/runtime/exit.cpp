@@ -16,24 +16,15 @@ void nap() noexcept {
   nanosleep(&ts, nullptr);
 }
 
-// The processor of the goroutine that called exit, if one did, goes on running.
-bool all_stopped(const processor* self) noexcept {
-  const std::uint32_t n = sched.processors.load();
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const processor* p = sched.all[i].load();
-    if (p != nullptr && p != self && p->status.load() == processor_status::running) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 void stop_at_exit() {
   wait_while_panicking();
   sched.stopping.store(true);
   const std::int64_t end = now_ns() + longest_wait;
-  const processor* self = current_processor();
-  while (!all_stopped(self) && now_ns() < end) {
+  const processor* self =
+      current_processor();  // of the goroutine that called exit, if one did: it goes on running
+  while (any_runs_but(self) && now_ns() < end) {
     attention.store(1);
     for (std::uint32_t i = 0; i < sched.processors.load(); ++i)
       if (processor* p = sched.all[i].load(); p != nullptr && p != self) p->preempt.store(true);

@@ -8,6 +8,7 @@
 
 #include "base/env.hpp"
 #include "base/output.hpp"
+#include "runtime/defaults.hpp"
 #include "runtime/exit.hpp"
 #include "sched/runs.hpp"
 #include "sched/spawn.hpp"
@@ -49,7 +50,7 @@ void apply_max_procs(int wanted) {
     procs_of_a_run.store(true);
   } else if (procs_of_a_run.exchange(false)) {
     wanted = env().max_procs;
-    follow_cpus(wanted == 0);
+    follow_cpus(true);
   }
   if (wanted > 0) {
     follow_cpus(false);
@@ -66,7 +67,7 @@ void apply(const runtime_options& options) {
     stack_class_for(options.stack_size);  // throws for what nobody can have
     default_stack_size.store(options.stack_size);
   } else if (alone) {
-    default_stack_size.store(env().stack_size != 0 ? env().stack_size : default_stack_bytes);
+    default_stack_size.store(stack_size_by_default());
   }
   if (options.max_procs > 0 || alone) apply_max_procs(options.max_procs);
 }

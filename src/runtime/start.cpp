@@ -10,6 +10,7 @@
 #include "base/output.hpp"
 #include "poll/poll.hpp"
 #include "runtime/cpus.hpp"
+#include "runtime/defaults.hpp"
 #include "runtime/exit.hpp"
 #include "sched/runs.hpp"
 #include "sched/scheduler.hpp"
@@ -46,7 +47,7 @@ void start() noexcept {
   sched.wake_monitor = wake_sysmon;
   sched.max_procs.store(procs);
   sched.coarse_now.store(now_ns());
-  default_stack_size.store(e.stack_size != 0 ? e.stack_size : default_stack_bytes);
+  default_stack_size.store(stack_size_by_default());
   guards();
   pthread_atfork(nullptr, nullptr, in_forked_child);
   install_panic_handler();

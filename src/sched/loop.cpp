@@ -282,6 +282,15 @@ goroutine* find_work(processor& p) noexcept {
   }
 }
 
+bool any_runs_but(const processor* self) noexcept {
+  const std::uint32_t n = sched.processors.load();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    const processor* p = sched.all[i].load();
+    if (p != nullptr && p != self && p->status.load() == processor_status::running) return true;
+  }
+  return false;
+}
+
 bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
 void enqueue_here(processor& p, goroutine* g) noexcept {

@@ -111,7 +111,8 @@ void wake_watcher(std::int64_t deadline) noexcept;
 void adjust_limit(std::int32_t by) noexcept;
 bool any_queued_work(bool with_next) noexcept;
 std::int64_t earliest_timer() noexcept;
-bool any_descriptor() noexcept;  // is waited for
+bool any_descriptor() noexcept;                     // is waited for
+bool any_runs_but(const processor* self) noexcept;  // a goroutine; null: not even on one's own
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------
 goroutine* find_work(processor& p) noexcept;          // loop.cpp; blocks while there is none

@@ -35,8 +35,10 @@ void* thread_main(void* arg) {
   p.tid.store(static_cast<pid_t>(syscall(SYS_gettid)));
   p.sched_fiber.adopt_thread();
   p.lock_wait = own_lock_wait();
-  begin_judging(p);
-  if (p.status.load() == processor_status::idle) sleep_idle(p);  // a new processor
+  if (p.status.load() == processor_status::idle)
+    sleep_idle(p);  // a new processor
+  else
+    begin_judging(p);
   loop(&p);
   // Only a thread that gave its processor away, for a goroutine that was locked to it, comes here.
   remove_signal_stack();

@@ -63,15 +63,6 @@ struct wishes {
   bool main_is_ending = false;
 };
 
-bool any_processor_runs() noexcept {
-  const std::uint32_t n = sched.processors.load();
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (const processor* p = sched.all[i].load();
-        p != nullptr && p->status.load() == processor_status::running)
-      return true;
-  return false;
-}
-
 wishes ask_runs() {
   wishes w;
   for_each_run([&](active_run& r) {
@@ -120,7 +111,7 @@ deadlock_verdict check_deadlock() noexcept {
 
 void check_wait_at_exit() noexcept {
   const movements before;
-  if (panicking() || any_processor_runs() || others_could_wake() || movements() != before) return;
+  if (panicking() || any_runs_but(nullptr) || others_could_wake() || movements() != before) return;
   fatal("a wait after the process has begun to exit: goroutines run no more");
 }
 
