@@ -18,7 +18,7 @@ class armed_timers {
  public:
   explicit armed_timers(long count) {
     for (long i = 0; i < count; ++i) {
-      waiting_.go([this, i] { stop_.recv_for(1h + std::chrono::seconds(i % 1000)); });
+      waiting_.go([this, i] { (void)stop_.recv_for(1h + std::chrono::seconds(i % 1000)); });
     }
     for (int i = 0; i < 3; ++i) runnel::yield();
   }

@@ -31,13 +31,17 @@ bool park_as_thread(wait_reason reason) noexcept {
 // The state is written before the switch although the goroutine still runs: nobody makes it ready before the release
 // action (p.pending) has run on the other side, and dumps look at the stack pointer, which is null until runnel_switch
 // saves it.
-bool park_goroutine(processor& p, wait_reason reason) noexcept {
-  goroutine& self = *p.current;
+void begin_waiting(goroutine& self, wait_reason reason) noexcept {
   self.reason.store(reason, std::memory_order_relaxed);
   self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
   self.sp = nullptr;
   self.state.store(goroutine_state::waiting,
                    std::memory_order_release);  // release: pairs with the claim of a dump
+}
+
+bool park_goroutine(processor& p, wait_reason reason) noexcept {
+  goroutine& self = *p.current;
+  begin_waiting(self, reason);
   switch_away(p, self, pick_local(p));
   return !take_deadlock(self);
 }
@@ -107,6 +111,33 @@ void wait_for_signal(thread_agent& self) noexcept {
     futex_wait(self.signal, thread_agent::parked, never);
 }
 
+void sleep(thread_agent& self, std::int64_t deadline) noexcept {
+  if (deadline == never) return wait_for_signal(self);
+  while (self.signal.load() == thread_agent::no_signal && now_ns() < deadline)
+    futex_wait(self.signal, thread_agent::no_signal, deadline);
+}
+
+// So that dumps can walk the stack of a goroutine that is locked to its thread, the thread sleeps on its own.
+void sleep_off_stack(thread_agent& self, goroutine& g, wait_reason reason,
+                     std::int64_t deadline) noexcept {
+  self.deadline = deadline;
+  begin_waiting(g, reason);
+  leaving(g.fiber, self.base_fiber, false);
+  runnel_switch(&g.sp, self.base_sp, nullptr);
+  arrived(g.fiber);
+}
+
+// The thread has been woken, or its time is up: the goroutine runs again once no dump is at its stack.
+void take_back(goroutine& g) noexcept {
+  auto expected = goroutine_state::waiting;
+  while (!g.state.compare_exchange_weak(expected, goroutine_state::running)) {
+    if (expected == goroutine_state::runnable)  // by the deadlock report
+      return g.state.store(goroutine_state::running);
+    if (expected == goroutine_state::scanning) sched_yield();
+    expected = goroutine_state::waiting;
+  }
+}
+
 void ready_thread(thread_agent& t) noexcept {
   std::atomic<std::uint32_t>* signal = &t.signal;
   auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
@@ -120,19 +151,22 @@ void ready_thread(thread_agent& t) noexcept {
 
 }  // namespace
 
-bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
-  goroutine* g = self.locked;
-  if (g != nullptr) {
-    g->reason.store(reason, std::memory_order_relaxed);
-    g->since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    g->state.store(goroutine_state::waiting);
+void serve_locked() noexcept {
+  thread_agent& self = *this_thread();
+  while (goroutine* g = self.locked) {
+    sleep(self, self.deadline);
+    take_back(*g);
+    leaving(self.base_fiber, g->fiber, false);
+    runnel_switch(&self.base_sp, g->sp, nullptr);
+    arrived(self.base_fiber);
   }
-  if (deadline == never)
-    wait_for_signal(self);
+}
+
+bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
+  if (self.locked == nullptr)
+    sleep(self, deadline);
   else
-    while (self.signal.load() == thread_agent::no_signal && now_ns() < deadline)
-      futex_wait(self.signal, thread_agent::no_signal, deadline);
-  if (g != nullptr) g->state.store(goroutine_state::running);
+    sleep_off_stack(self, *self.locked, reason, deadline);
   return self.signal.exchange(thread_agent::no_signal) != thread_agent::no_signal;
 }
 

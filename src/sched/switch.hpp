@@ -40,7 +40,7 @@ void switch_away(processor& p, goroutine& self, goroutine* to) noexcept;
 [[noreturn]] void switch_from_ended(processor& p, goroutine& self) noexcept;
 
 /// From the scheduler's context into `to`; returns when a goroutine hands back, with the processor this thread now
-/// has (null: it lost it to lock_os_thread and is to end).
+/// has (null: it lost it to lock_os_thread).
 processor* switch_into(processor& p, goroutine& to) noexcept;
 
 }  // namespace runnel::detail

@@ -20,6 +20,7 @@ struct thread_agent : agent {
   random_source random;                          // owner only
   goroutine* locked = nullptr;  // owner only: the goroutine that is locked to this thread
   void* base_sp = nullptr;      // owner only: the thread's own context while `locked` runs on it
+  std::int64_t deadline = 0;    // owner only: until when `locked` waits
   sanitizer_fiber base_fiber;
   goroutine* leaving = nullptr;  // owner only: it has just left this thread, which is about to end
   bool leaving_ended = false;    // owner only: it has ended
@@ -33,6 +34,8 @@ goroutine* this_goroutine_or_null() noexcept;
 
 void lock_thread(goroutine& g);
 void unlock_thread(goroutine& g) noexcept;
+/// On the thread's own stack, while a goroutine is locked to it: sleeps when that one waits, until it leaves.
+void serve_locked() noexcept;
 /// Called on the thread's own stack after the goroutine that was locked to it has left.
 void finish_detached_thread() noexcept;
 

@@ -40,7 +40,8 @@ void* thread_main(void* arg) {
   else
     begin_judging(p);
   loop(&p);
-  // Only a thread that gave its processor away, for a goroutine that was locked to it, comes here.
+  // Only a thread that gave its processor away, for a goroutine that is locked to it, comes here.
+  serve_locked();
   remove_signal_stack();
   finish_detached_thread();
   return nullptr;

@@ -23,7 +23,6 @@ RUNNEL_UNCHECKED void read_fields(goroutine& g, goroutine_view& into) noexcept {
 
 RUNNEL_UNCHECKED std::uint64_t id_of(const goroutine& g) noexcept { return g.id; }
 RUNNEL_UNCHECKED std::uint64_t scope_of(const goroutine& g) noexcept { return g.scope; }
-RUNNEL_UNCHECKED bool locked_to_thread(const goroutine& g) noexcept { return g.lock_depth != 0; }
 RUNNEL_UNCHECKED bool off_its_stack(const goroutine& g) noexcept {
   return __atomic_load_n(&g.sp, __ATOMIC_ACQUIRE) !=
          nullptr;  // acquire: pairs with the store in runnel_switch
@@ -45,28 +44,21 @@ bool read_in_passing(goroutine& g, std::uint64_t id, goroutine_view& into) noexc
          g.state.load() != goroutine_state::dead && id_of(g) == id;
 }
 
-// A goroutine that is locked to its thread takes `waiting` back by itself: hence the comparison.
-void give_back(goroutine& g) noexcept {
-  auto mine = goroutine_state::scanning;
-  g.state.compare_exchange_strong(mine, goroutine_state::waiting);
-}
-
 enum class claim_result { looked, not_parked, try_again };
 
 [[nodiscard]] claim_result look_if_parked(goroutine& g, goroutine_view& into) noexcept {
-  if (locked_to_thread(g)) return claim_result::not_parked;
   auto expected = goroutine_state::waiting;
   if (!g.state.compare_exchange_strong(expected, goroutine_state::scanning))
     return expected == goroutine_state::scanning ? claim_result::try_again
                                                  : claim_result::not_parked;
-  const bool still = !locked_to_thread(g) && off_its_stack(g);
+  const bool still = off_its_stack(g);
   if (still) {
     read_fields(g, into);
     into.state = goroutine_state::waiting;
     copy_goroutine_name(g, into.name, sizeof into.name);
     walk_parked_stack(g, into.stack);
   }
-  give_back(g);
+  g.state.store(goroutine_state::waiting);
   return still ? claim_result::looked : claim_result::try_again;
 }
 

@@ -170,6 +170,75 @@ MATRIX_TEST(Dump, MayBeTakenWhileEverythingMoves) {
   all.wait();
 }
 
+// The frames around it do not depend on whether the goroutine is locked to its thread.
+[[gnu::noinline]] void wait_at(const chan<void>& gate) {
+  gate.recv();
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // not a tail call
+}
+
+/// The frame of wait_at, and those around it, in the stack of the goroutine called `name`.
+std::vector<std::string> callers_of_wait(const std::string& name) {
+  std::vector<std::string> stack = named(name)->stack;
+  const auto here = std::find_if(stack.begin(), stack.end(), [](const std::string& frame) {
+    return frame.find("wait_at") != std::string::npos;
+  });
+  stack.erase(stack.begin(), here);
+  return stack;
+}
+
+MATRIX_TEST(Dump, ShowsTheStackOfAGoroutineThatIsLockedToItsThread) {
+  const chan<void> gate;
+  wait_group all;
+  const auto body = [&](bool locks) {
+    all.add(1);
+    runnel::go({.name = locks ? "locked" : "free"}, [&, locks] {
+      if (locks) runnel::lock_os_thread();
+      wait_at(gate);
+      all.done();
+    });
+  };
+  body(true);
+  body(false);
+  ASSERT_TRUE(until_blocked_named("locked", "chan receive"));
+  ASSERT_TRUE(until_blocked_named("free", "chan receive"));
+  ASSERT_TRUE(eventually([] { return !named("free")->stack.empty(); }));
+  EXPECT_TRUE(eventually([] { return !named("locked")->stack.empty(); }));
+  EXPECT_EQ(callers_of_wait("locked"), callers_of_wait("free"));
+  gate.close();
+  all.wait();
+}
+
+MATRIX_TEST(Dump, LeavesLockedGoroutinesAsTheyAreWhileItLooks) {
+  constexpr int pairs = 3;
+  const int hand_overs = scaled(300);
+  std::atomic<int> ended{0};
+  std::vector<chan<int>> there(pairs);
+  std::vector<chan<int>> back(pairs);
+  for (int i = 0; i < pairs; ++i) {
+    there[i] = chan<int>(0);
+    back[i] = chan<int>(0);
+    runnel::go([&, i] {
+      runnel::lock_os_thread();
+      for (int n = 0; n < hand_overs; ++n) {
+        EXPECT_FALSE(back[i].recv_for(1us).has_value());
+        there[i].send(n);
+        EXPECT_EQ(back[i].recv(), n);
+      }
+      ++ended;
+    });
+    runnel::go([&, i] {
+      runnel::lock_os_thread();
+      for (int n = 0; n < hand_overs; ++n) back[i].send(there[i].recv().value());
+      runnel::unlock_os_thread();
+      ++ended;
+    });
+  }
+  while (ended < 2 * pairs) {
+    EXPECT_LT(runnel::goroutines().size(), 100U);
+    runnel::yield();
+  }
+}
+
 TEST(Dump, WorksFromAPlainThread) {
   runnel::run([] {});
   EXPECT_TRUE(eventually([] { return runnel::goroutines().empty(); }));
