@@ -28,9 +28,8 @@ bool park_as_thread(wait_reason reason) noexcept {
   return self.locked == nullptr || !take_deadlock(*self.locked);
 }
 
-// The state is written before the switch although the goroutine still runs: nobody makes it ready before the release
-// action (p.pending) has run on the other side, and dumps look at the stack pointer, which is null until runnel_switch
-// saves it.
+// The state is written before the switch although the goroutine still runs: dumps look at the stack pointer, which is
+// null until runnel_switch saves it.
 void begin_waiting(goroutine& self, wait_reason reason) noexcept {
   self.reason.store(reason, std::memory_order_relaxed);
   self.since.store(sched.coarse_now.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -39,6 +38,7 @@ void begin_waiting(goroutine& self, wait_reason reason) noexcept {
                    std::memory_order_release);  // release: pairs with the claim of a dump
 }
 
+// Nobody makes it ready before the release action (p.pending) has run on the other side of the switch.
 bool park_goroutine(processor& p, wait_reason reason) noexcept {
   goroutine& self = *p.current;
   begin_waiting(self, reason);
