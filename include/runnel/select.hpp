@@ -236,7 +236,8 @@ auto on_send(Chan&& to, H handler = {}) {
   return detail::make_send_case(std::forward<Chan>(to), detail::unit{}, std::move(handler));
 }
 
-/// Goes ahead when nothing else has for `timeout`; zero or less: unless something is ready at once.
+/// Goes ahead when nothing else has for `timeout`; zero or less: unless something is ready at once. Of several due at
+/// the same time any is picked, by select_ordered() the first.
 template <detail::any_duration D, class H = detail::no_handler>
 auto on_timeout(D timeout, H handler = {}) {
   return detail::timeout_case<H>(detail::to_ns(timeout), true, std::move(handler));

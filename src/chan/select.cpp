@@ -63,6 +63,7 @@ class select_run {
   select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
       : cases_(cases),
         otherwise_(otherwise),
+        in_order_(order == select_order::in_order),
         lock_of_(cases.size()),
         order_(cases.size()),
         locks_(cases.size()) {
@@ -71,7 +72,7 @@ class select_run {
       lock_of_.make(i, lock);
       if (lock != nullptr) order_.make(count_++, static_cast<std::uint32_t>(i));
     }
-    if (order == select_order::random && count_ > 1) shuffle();
+    if (!in_order_ && count_ > 1) shuffle();
   }
 
   std::size_t run() {
@@ -121,11 +122,15 @@ class select_run {
     return no_case;
   }
 
+  // Of several with the same deadline (as those that are past have) any may be the one, as among other ready cases.
   void find_deadline() noexcept {
+    std::uint32_t equal = 0;
     for (std::size_t i = 0; i < cases_.size(); ++i) {
       if (lock_of_[i] != nullptr) continue;
       const std::int64_t at = cases_[i]->deadline();
-      if (at >= deadline_) continue;
+      if (at > deadline_ || at == never) continue;
+      equal = at < deadline_ ? 1 : equal + 1;
+      if (equal > 1 && (in_order_ || own_random().below(equal) != 0)) continue;
       deadline_ = at;
       deadline_case_ = i;
     }
@@ -204,6 +209,7 @@ class select_run {
 
   std::span<case_base* const> cases_;
   const std::size_t otherwise_;
+  const bool in_order_;
   small_array<spinlock*, Room> lock_of_;    // by case; null: it is never ready
   small_array<std::uint32_t, Room> order_;  // the cases that have a lock, in the order to try
   small_array<spinlock*, Room> locks_;      // theirs, by address, each once

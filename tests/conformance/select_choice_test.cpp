@@ -5,15 +5,18 @@
 #include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
+#include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
 #include "../support/goroutine_state.hpp"
@@ -23,8 +26,10 @@ namespace {
 
 using namespace runnel_test;
 using runnel::chan;
+using runnel::on_deadline;
 using runnel::on_recv;
 using runnel::on_send;
+using runnel::on_timeout;
 using runnel::otherwise;
 using runnel::select;
 using runnel::select_case;
@@ -109,6 +114,22 @@ MATRIX_TEST(SelectChoice, IsUniformAmongThree) {
   expect_fair(dynamic);
 }
 
+MATRIX_TEST(SelectChoice, IsUniformAmongTimeoutsDueAtOnce) {
+  const chan<int> idle;
+  const int rounds = scaled(2000);
+  std::vector<int> past(3);
+  for (int i = 0; i < rounds; ++i)
+    ++past[select(on_timeout(0s), on_timeout(-1s), on_deadline(runnel::clock::now() - 1s))];
+  expect_fair(past);
+  std::vector<int> waited(2);
+  for (int i = 0; i < 40; ++i) {
+    const auto due = runnel::clock::now() + 100us;
+    ++waited[select(on_recv(idle), on_deadline(due), on_deadline(due)) - 1];
+  }
+  EXPECT_TRUE(waited[0] > 0 && waited[1] > 0) << waited[0] << " and " << waited[1];
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(select_ordered(on_timeout(0s), on_timeout(-1s)), 0U);
+}
+
 MATRIX_TEST(SelectChoice, ASenderOfTwoValuesSendsBoth_SE16) {
   for (const int cap : {0, 100}) {
     const int n = 200;
@@ -180,6 +201,27 @@ MATRIX_TEST(SelectChoice, TheTargetOfALosingCaseIsNotTouched_SE22) {
   const auto never = std::make_unique<std::optional<int>>(5);
   select(on_recv(idle, *never), on_recv(ready));
   EXPECT_EQ(*never, 5);
+}
+
+// Where a value goes is found out last of all: its handler runs after the receive.
+MATRIX_TEST(SelectChoice, TheHandlerLooksForItsTargetAfterTheReceive) {
+  std::vector<std::string> order;
+  const auto say = [&](const char* what) { order.emplace_back(what); };
+  const chan<int> full(1);
+  full.send(7);
+  std::map<int, int> targets;
+  const auto channel = [&]() -> const chan<int>& {
+    say("channel");
+    return full;
+  };
+  const auto target = [&]() -> int& {
+    say(full.len() == 0 ? "target after the receive" : "target too early");
+    return targets[1];
+  };
+  select(on_recv(chan<int>(nullptr), [&] { target() = -1; }),
+         on_recv(channel(), [&](std::optional<int> v) { target() = *v; }));
+  EXPECT_EQ(order, (std::vector<std::string>{"channel", "target after the receive"}));
+  EXPECT_EQ(targets, (std::map<int, int>{{1, 7}}));
 }
 
 MATRIX_TEST(SelectChoice, AValueIsTakenWhenItsCaseIsMade_SE23) {
