@@ -24,7 +24,7 @@
 namespace runnel {
 
 struct go_options {
-  std::string_view name{};     ///< shown in dumps, traces and the inspector; copied
+  std::string_view name{};     ///< shown in dumps (escaped), traces and the inspector; copied
   std::size_t stack_size = 0;  ///< bytes reserved, committed as touched; 0: the runtime's default
 };
 

@@ -1,5 +1,6 @@
 #include "watch/report.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "watch/symbols.hpp"
@@ -66,6 +67,22 @@ std::uint32_t write_frames(text_out& out, const walked_stack& stack, std::uint32
   return w.written;
 }
 
+// A name is the program's text: what would break the line is escaped as in a string literal, so that it cannot be taken
+// for the report's own.
+void write_name(text_out& out, std::string_view name) {
+  for (const char c : name) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code >= 0x20 && code != 0x7f && c != '\\') {
+      out.write(std::string_view(&c, 1));
+    } else if (c == '\n' || c == '\t' || c == '\\') {
+      out.write(c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\\\");
+    } else {
+      out.write(code < 0x10 ? "\\x0" : "\\x");
+      out.write_number(code, 16);
+    }
+  }
+}
+
 // The place of the go call: the innermost function there that is not the library's; null function:
 // none.
 source_place creation_place(const goroutine_view& g) noexcept {
@@ -111,7 +128,7 @@ void write_header(text_out& out, const goroutine_view& g) {
   out.write("]");
   if (g.name[0] != '\0') {
     out.write(" ");
-    out.write(g.name);
+    write_name(out, g.name);
   }
   out.write(":\n");
 }

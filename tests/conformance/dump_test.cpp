@@ -143,6 +143,18 @@ MATRIX_TEST(Dump, TheTextHasGosForm) {
   gate.close();
 }
 
+MATRIX_TEST(Dump, ANameCannotBreakTheLineItStandsIn) {
+  const chan<void> gate;
+  const std::string name = "grüne\ngoroutine 7 [running] \"x\\y\"\x1b[31m\t:";
+  runnel::go({.name = name}, [gate] { gate.recv(); });
+  ASSERT_TRUE(until_blocked_named(name, "chan receive"));
+  std::ostringstream text;
+  runnel::dump_goroutines(text);
+  const std::string line = R"([chan receive] grüne\ngoroutine 7 [running] "x\\y"\x1b[31m\t::)";
+  EXPECT_NE(text.str().find(line + "\n"), std::string::npos) << text.str();
+  gate.close();
+}
+
 MATRIX_TEST(Dump, MayBeTakenWhileEverythingMoves) {
   std::atomic<bool> stop{false};
   const chan<int> ch(2);
