@@ -48,7 +48,10 @@ class countdown {
       if (s == awaited) [[unlikely]] {
         (void)wait_slow(wait_reason::wait_group_wait, never);
         s = state_.load(std::memory_order_relaxed);
-      } else if (state_.compare_exchange_weak(s, s + (static_cast<std::uint64_t>(n) << shift))) {
+      } else if (state_.compare_exchange_weak(s, s + (static_cast<std::uint64_t>(n) << shift),
+                                              std::memory_order_relaxed)) {
+        // relaxed: an increment orders nothing, and a race detector is to see who relies on it. What decrements have
+        // released goes on through it to is_zero().
         return true;
       }
     }
