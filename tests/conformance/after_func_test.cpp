@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include <runnel/chan.hpp>
@@ -143,6 +144,38 @@ MATRIX_TEST(AfterFunc, TakesAMoveOnlyFunction) {
   runnel::chan<int> ran;
   after_func(0s, [ran, p = std::make_unique<int>(7)] { ran.send(*p); });
   EXPECT_EQ(ran.recv(), 7);
+}
+
+struct throws_when_copied {
+  throws_when_copied() = default;
+  throws_when_copied(const throws_when_copied&) { throw std::runtime_error("copy"); }
+  throws_when_copied(throws_when_copied&&) = default;
+  void operator()() const { ADD_FAILURE() << "it was never made"; }
+};
+
+// What stops another timer while the exception is on its way finds no lock held.
+MATRIX_TEST(AfterFunc, AFailedCallLeavesOtherTimersUsable) {
+  struct stops {
+    runnel::ticker ticks{1ms};
+    ~stops() { ticks.stop(); }
+  };
+  const throws_when_copied f;
+  for (int i = 0; i < 10; ++i) {
+    try {
+      const stops at_the_end;
+      if (i % 2 == 0) {
+        after_func(0s, f);
+      } else {
+        const runnel::ticker bad(0s);
+      }
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::logic_error&) {
+      EXPECT_EQ(i % 2, 1);
+    } catch (const std::runtime_error&) {
+      EXPECT_EQ(i % 2, 0);
+    }
+    EXPECT_TRUE(runnel::after(0s).recv());
+  }
 }
 
 MATRIX_TEST(AfterFunc, CallbacksStartInOrderOfDueTimes_TM05) {

@@ -290,6 +290,47 @@ MATRIX_TEST(Goroutine, MayBlockInADestructorDuringUnwinding) {
   all.wait();
 }
 
+[[gnu::noinline]] void far_down(int levels, const std::function<void()>& f) {
+  if (levels == 0) {
+    f();
+  } else {
+    far_down(levels - 1, f);
+  }
+  asm volatile("" ::: "memory");  // not a tail call
+}
+
+// An exception deep in a destructor that runs because of another one, and a look at the stack from there.
+MATRIX_TEST(Goroutine, TheStackCanBeWalkedAmongNestedExceptions) {
+  std::size_t frames = 0;
+  int pending = -1;
+  const auto look = [&] {
+    pending = std::uncaught_exceptions();
+    for (const auto& g : runnel::goroutines())
+      if (g.id == runnel::this_goroutine::id()) frames = g.stack.size();
+  };
+  struct while_unwinding {
+    std::function<void()> f;
+    ~while_unwinding() {
+      try {
+        far_down(30, [] { throw std::runtime_error("second"); });
+      } catch (const std::runtime_error& e) {
+        EXPECT_STREQ(e.what(), "second");
+        runnel::yield();
+        far_down(30, f);
+      }
+    }
+  };
+  try {
+    const while_unwinding last{look};
+    far_down(30, [] { throw std::runtime_error("first"); });
+  } catch (const std::runtime_error& e) {
+    EXPECT_STREQ(e.what(), "first");
+  }
+  EXPECT_EQ(pending, 1);
+  EXPECT_GE(frames, 30U);
+  EXPECT_EQ(std::uncaught_exceptions(), 0);
+}
+
 MATRIX_TEST(Goroutine, TheRoundingModeIsItsOwn) {
   wait_group all;
   for (const int mode : {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO})

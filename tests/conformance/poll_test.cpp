@@ -121,6 +121,25 @@ MATRIX_TEST(Poll, ManyShortDeadlinesLeaveNothingBehind_NP08_NP11) {
   }
 }
 
+MATRIX_TEST(Poll, EverEarlierDeadlinesOnManyDescriptorsFromMany) {
+  const std::array<pipe_ends, 10> pipes;
+  wait_group all;
+  for (int g = 0; g < 8; ++g)
+    all.go([&] {
+      for (int left = 20; left > 0; --left)
+        for (const auto& p : pipes) {
+          const auto limit = left * std::chrono::microseconds(scaled(20));
+          const auto why = wait_readable(p.read_end(), runnel::clock::now() + limit);
+          EXPECT_TRUE(why.is(std::errc::timed_out)) << why;
+        }
+    });
+  all.wait();
+  for (const auto& p : pipes) {
+    p.put('a');
+    EXPECT_FALSE(wait_readable(p.read_end(), runnel::clock::now() + 1h));
+  }
+}
+
 MATRIX_TEST(Poll, BothDirectionsOfASocketAtOnce) {
   const pipe_ends s = pipe_ends::socket_pair();
   s.fill();  // read_end() has input now, write_end() no room; nothing has gone the other way

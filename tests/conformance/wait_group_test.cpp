@@ -26,6 +26,7 @@ using runnel::wait_group;
 static_assert(!std::is_copy_constructible_v<wait_group>);  // WG-14
 static_assert(!std::is_copy_assignable_v<wait_group>);
 static_assert(!std::is_move_constructible_v<wait_group>);
+static_assert(!std::is_move_assignable_v<wait_group>);
 
 MATRIX_TEST(WaitGroup, TwoPhaseBarrierIsReusable_WG01) {
   wait_group first;
@@ -194,6 +195,39 @@ MATRIX_TEST(WaitGroup, TimedOutWaitersLeaveNoTrace) {
   EXPECT_TRUE(until_blocked("sync.WaitGroup.Wait", 3));
   wg.done();
   patient.wait();
+}
+
+// Somebody begins the next round while waiters of the last one have not yet run: they return all the same, also those
+// with a limit, and the new round is waited for.
+MATRIX_TEST(WaitGroup, ANewRoundMayBeginBeforeAllHaveReturnedFromTheLast) {
+  wait_group wg;
+  for (int i = 0; i < scaled(300); ++i) {
+    wait_group waiters;
+    wg.add(1);
+    for (int w = 0; w < 4; ++w)
+      waiters.go([&, w] {
+        if (w % 2 == 0) {
+          wg.wait();
+        } else {
+          EXPECT_TRUE(wg.wait_for(1h));
+        }
+      });
+    if (i % 10 == 0) {
+      ASSERT_TRUE(until_blocked("sync.WaitGroup.Wait", 4));
+    } else {
+      runnel::yield();
+    }
+    wg.done();
+    wg.add(1);
+    std::atomic<bool> ended{false};
+    runnel::go([&] {
+      ended = true;
+      wg.done();
+    });
+    wg.wait();
+    EXPECT_TRUE(ended);
+    waiters.wait();
+  }
 }
 
 // The lifetime rule: it may be destroyed as soon as wait() has returned, also through its fast path.
