@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
@@ -103,6 +106,29 @@ MATRIX_TEST(ContextCause, OfATimeoutIsUsedOnlyWhenItExpires_CX28_CX29_CX30) {
   EXPECT_EQ(far.cause(), of_parent);
 }
 
+// Tied to another context by a function instead of by descent: whoever comes first is the cause.
+MATRIX_TEST(ContextCause, HandedOnByAnAfterFunc) {
+  const error of_parent = "parent";
+  for (const bool parent_first : {true, false}) {
+    for (const bool own_at_all : {true, false}) {
+      auto [parent, cancel_parent] = with_cancel(background());
+      auto [own, cancel_own] = with_cancel(background());
+      runnel::chan<void> handed_on;
+      runnel::after_func(parent, [&, handed_on, p = parent, c = &cancel_own] {
+        (*c)(p.cause());
+        handed_on.close();
+      });
+      if (own_at_all && !parent_first) cancel_own();
+      EXPECT_FALSE(parent.err());
+      cancel_parent(of_parent);
+      handed_on.recv();
+      if (own_at_all && parent_first) cancel_own();
+      EXPECT_TRUE(own.err().is(context_errc::canceled));
+      EXPECT_EQ(own.cause(), own_at_all && !parent_first ? own.err() : of_parent);
+    }
+  }
+}
+
 MATRIX_TEST(ContextCause, NoOtherErrorIsEverSeen_CX34) {
   const error why = "why";
   for (int round = 0; round < scaled(100); ++round) {
@@ -191,6 +217,70 @@ MATRIX_TEST(ContextStopToken, ThatWasAskedBeforeGivesADoneContext) {
   EXPECT_FALSE(never.err());
   cancel_never();
   EXPECT_TRUE(never.err());
+}
+
+MATRIX_TEST(ContextStopToken, AChildKeepsTheCauseItWasCancelledWith) {
+  const error of_child = "child";
+  std::stop_source source;
+  auto [parent, cancel_parent] = runnel::with_stop_token(background(), source.get_token());
+  auto [child, cancel_child] = with_cancel(parent);
+  cancel_child(of_child);
+  EXPECT_TRUE(child.err().is(context_errc::canceled));
+  EXPECT_EQ(child.cause(), of_child);
+  EXPECT_FALSE(parent.err());
+  EXPECT_FALSE(parent.cause());
+  source.request_stop();
+  EXPECT_EQ(child.cause(), of_child);
+  EXPECT_TRUE(parent.err().is(context_errc::canceled));
+  EXPECT_EQ(parent.cause(), parent.err());
+}
+
+// A callback of the parent's token cancels the child itself, before or after the parent does.
+MATRIX_TEST(ContextStopToken, ACallbackMayCancelTheChild) {
+  for (const bool before : {true, false}) {
+    std::stop_source source;
+    std::optional<std::stop_callback<std::function<void()>>> callback;
+    runnel::cancelable_context child;
+    const auto cancel_child = [&child] { child.cancel("from the callback"); };
+    if (before) callback.emplace(source.get_token(), cancel_child);
+    auto [parent, cancel] = runnel::with_stop_token(background(), source.get_token());
+    child = with_cancel(parent);
+    if (!before) callback.emplace(parent.stop_token(), cancel_child);
+    source.request_stop();
+    EXPECT_TRUE(child.ctx.err().is(context_errc::canceled));
+    EXPECT_TRUE(child.ctx.cause());
+    EXPECT_TRUE(parent.err().is(context_errc::canceled));
+    EXPECT_EQ(parent.cause(), parent.err());
+  }
+}
+
+// Nothing of a context that is done or gone stays behind in a source that lives on.
+MATRIX_TEST(ContextStopToken, LetsGoOfTheSource) {
+  struct held {
+    using type = std::shared_ptr<int>;
+  };
+  const auto value = std::make_shared<int>(1);
+  std::stop_source source;
+  const auto make = [&] {
+    return runnel::with_stop_token(runnel::with_value<held>(background(), value),
+                                   source.get_token());
+  };
+  {
+    auto cancelled = make();
+    auto child = with_timeout(cancelled.ctx, 1h);
+    EXPECT_GT(value.use_count(), 1);
+    cancelled.cancel();
+    EXPECT_TRUE(child.ctx.err());
+  }
+  EXPECT_EQ(value.use_count(), 1);
+  { auto dropped = make(); }
+  EXPECT_EQ(value.use_count(), 1);
+  {
+    auto asked = make();
+    source.request_stop();
+    EXPECT_TRUE(asked.ctx.err());
+  }
+  EXPECT_TRUE(eventually([&] { return value.use_count() == 1; }));
 }
 
 MATRIX_TEST(ContextStopToken, MayBeAskedAfterTheContextIsGone) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
@@ -44,6 +45,16 @@ struct other_number_key {
 static_assert(std::is_move_constructible_v<runnel::cancel_function>);
 static_assert(!std::is_copy_constructible_v<runnel::cancel_function>);
 static_assert(std::is_copy_constructible_v<context>);
+
+// There is no context that is none, and a key is a type that says what its values are.
+static_assert(!std::is_constructible_v<context, std::nullptr_t>);
+template <class Key, class Value>
+concept can_be_a_key = requires(const context& parent, Value v) {
+  with_value<Key>(parent, v);
+};
+static_assert(can_be_a_key<number_key, int>);
+static_assert(!can_be_a_key<number_key, std::string>);
+static_assert(!can_be_a_key<int, int> && !can_be_a_key<std::string, int>);
 
 bool is_closed(const runnel::recv_chan<void>& done) { return done.try_recv().closed(); }
 
