@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -213,6 +214,47 @@ series reciprocal(series a) {
       [a] { a.stop(); });
 }
 
+/// a with its coefficient k moved to k * n and multiplied by c^k: a of c x^n.
+series of_monomial(series a, rational c, std::int64_t n) {
+  return series::make(
+      [a, c, n, at = std::int64_t{0}, power = rational(1)]() mutable {
+        if (at++ % n != 0) return rational(0);
+        const rational value = a.get() * power;
+        power = power * c;
+        return value;
+      },
+      [a] { a.stop(); });
+}
+
+/// a of v, for v without constant term: a0 + v * a'(v), where a' is the rest of a. Each coefficient adds a level of
+/// goroutines below the last.
+series of_series(series a, series v) {
+  struct state {
+    series rest;
+    bool begun = false;
+    bool deeper = false;
+  };
+  const auto s = std::make_shared<state>();
+  return series::make(
+      [a, v, s] {
+        if (!std::exchange(s->begun, true)) return a.get();
+        if (!std::exchange(s->deeper, true)) {
+          auto [shifted, inner] = split(v);
+          shifted.get();
+          s->rest = multiply(shifted, of_series(a, inner));
+        }
+        return s->rest.get();
+      },
+      [a, v, s] {
+        if (s->deeper) {
+          s->rest.stop();
+        } else {
+          a.stop();
+          v.stop();
+        }
+      });
+}
+
 /// exp(a) for a without constant term: x' = x a', so x is the integral of x a' from 1 on.
 series exponential(series a) {
   const series d = derivative(a);
@@ -249,6 +291,32 @@ MATRIX_TEST(ChanNetwork, PowerSeries_CB13) {
   check(multiply(left, reciprocal(right)), {1, 0, 0, 0, 0, 0});
   auto [one, two] = split(derivative(constant(1)));
   check(add(one, multiply(constant(1), two)), {2, 5, 9, 14, 20});
+}
+
+MATRIX_TEST(ChanNetwork, ASeriesOfAMonomial) {
+  const series even = of_monomial(constant(1), -1, 2);  // 1/(1 + x^2), the derivative of atan
+  const series atan = integral(even, 0);
+  expect_coefficients(atan, {0, 1, 0, {-1, 3}, 0, {1, 5}, 0, {-1, 7}});
+  atan.stop();
+}
+
+MATRIX_TEST(ChanNetwork, ASeriesOfASeries) {
+  // 1/(1 - v) for v = x/(1 - x), that is (1 - x)/(1 - 2x)
+  const auto v = [] {
+    const series ones = constant(1);
+    return series::make(
+        [ones, first = true]() mutable {
+          return std::exchange(first, false) ? rational(0) : ones.get();
+        },
+        [ones] { ones.stop(); });
+  };
+  const series s = of_series(constant(1), v());
+  expect_coefficients(s, {1, 1, 2, 4, 8, 16, 32, 64, 128, 256});
+  EXPECT_GT(runnel::num_goroutines(), 30U);
+  s.stop();
+  const series one = exponential(of_series(integral(constant(1), 0), v()));
+  expect_coefficients(one, {1, 1, 2, 4, 8, 16});
+  one.stop();
 }
 
 MATRIX_TEST(ChanNetwork, TheExponentialOfASeries_CB13) {
