@@ -108,6 +108,15 @@ TEST(Environment, StackSizeAndGuard) {
   EXPECT_ERR_STARTS(r, "fatal error: stack overflow\n");
 }
 
+TEST(Threads, WhereNoMoreCanBeHadThatIsSaidOnceAndGoroutinesWait) {
+  if (slowdown > 1) GTEST_SKIP() << "sanitizers and emulators need the address space";
+  const child_result r = run_program("environment", "threads_run_out");
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "after run\n");
+  EXPECT_ERR_STARTS(r, "runnel: no more threads can be created (");
+  EXPECT_ERR_HAS(r, "goroutines wait until a thread comes back from the kernel\n");
+}
+
 TEST(Leaks, AreIgnoredByDefault) {
   const child_result r = run_program("environment", "leaks_two");
   EXPECT_EXIT_CODE(r, 0);
@@ -123,6 +132,14 @@ TEST(Leaks, AreReportedWithNamesAndStates) {
     EXPECT_ERR_HAS(r, "left behind");
     EXPECT_ERR_HAS(r, "[chan receive");
   }
+}
+
+TEST(Leaks, AreLoopsOverChannelsThatNobodyCloses) {
+  const child_result r = run_program("environment", "leaks_ranging", {"RUNNEL_LEAKS=report"});
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "after run\n");
+  EXPECT_ERR_HAS(r, "left in a loop");
+  EXPECT_ERR_HAS(r, "left with a ticker");
 }
 
 TEST(Leaks, TerminateIfAskedTo) {

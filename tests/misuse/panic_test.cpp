@@ -55,6 +55,9 @@ TEST(Panic, AThrownErrorSaysWhatItIs) {
 TEST(Panic, Rethrown_PA05) { expect_panic("rethrown", "test\n\n"); }
 TEST(Panic, ThrownWhileHandlingAnother_PA05) { expect_panic("thrown_while_handling", "outer\n\n"); }
 TEST(Panic, FromANoexceptFunction) { expect_panic("from_a_noexcept_function", "test\n\n"); }
+TEST(Panic, InsideAOnceTheStackIsThatOfTheThrow) {
+  EXPECT_ERR_HAS(expect_panic("inside_a_once", "test\n\n"), "throw_test");
+}
 TEST(Panic, AfterParking) { expect_panic("after_parking", "test\n\n"); }
 TEST(Panic, ManyAtOnceGiveOneReport) {
   const child_result r = expect_panic("many_at_once", "test\n\n");

@@ -1,9 +1,17 @@
 // What the environment sets.
+#include <array>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
+#include <runnel/time.hpp>
 
 #include "../../support/scenario.hpp"
 
@@ -14,6 +22,15 @@ namespace {
   frame[0] = static_cast<char>(n);
   asm volatile("" : : "r"(frame) : "memory");  // all of it is on the stack
   return n == 0 ? frame[0] : deep(n - 1) + frame[0];
+}
+
+/// Bytes mapped.
+rlim_t address_space() {
+  unsigned long pages = 0;
+  std::FILE* f = std::fopen("/proc/self/statm", "r");
+  if (f == nullptr || std::fscanf(f, "%lu", &pages) != 1) std::abort();  // NOLINT
+  std::fclose(f);
+  return rlim_t{pages} * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
@@ -32,10 +49,64 @@ SCENARIO(deep_recursion) {
     std::printf("done\n");
   });
 }
+// Goroutines block in the kernel while no thread can be had to replace theirs. What the library says of it is read
+// here, and only then do their threads come back.
+SCENARIO(threads_run_out) {
+  constexpr int blocked = 16;
+  std::array<int, 2> input{};
+  std::array<int, 2> report{};
+  const int err = ::dup(2);
+  if (::pipe(input.data()) != 0 || ::pipe(report.data()) != 0 || ::dup2(report[1], 2) != 2)
+    std::abort();
+  std::thread watcher([&] {
+    std::array<char, 512> line{};
+    std::size_t n = 0;
+    while (n < line.size() && ::read(report[0], &line[n], 1) == 1)
+      if (line[n++] == '\n') break;
+    if (::write(err, line.data(), n) < 0 || ::write(input[1], line.data(), blocked) != blocked)
+      std::abort();
+  });
+  runnel::run({.max_procs = 1}, [&] {
+    const runnel::chan<void> begin;
+    runnel::wait_group all;
+    for (int i = 0; i < blocked; ++i)
+      all.go([&] {
+        begin.recv();
+        char c = 0;
+        if (::read(input[0], &c, 1) != 1) std::abort();
+      });
+    runnel::yield();
+    const rlim_t mapped = address_space() + (1U << 20U);
+    const struct rlimit no_more { mapped, mapped };
+    ::setrlimit(RLIMIT_AS, &no_more);
+    begin.close();
+    all.wait();
+  });
+  watcher.join();
+  std::printf("after run\n");
+}
 SCENARIO(leaks_two) {
   runnel::run([] {
     runnel::go({.name = "left behind"}, [] { runnel::chan<int>().recv(); });
     runnel::go({.name = "left too"}, [] { runnel::chan<int>(nullptr).recv(); });
+    for (int i = 0; i < 10; ++i) runnel::yield();
+  });
+  std::printf("after run\n");
+}
+SCENARIO(leaks_ranging) {  // over a channel nobody closes, and over a ticker
+  runnel::run([] {
+    runnel::chan<void> looping;
+    runnel::go({.name = "left in a loop"}, [looping] {
+      looping.send();
+      for (const int n : runnel::chan<int>()) (void)n;
+    });
+    runnel::go({.name = "left with a ticker"}, [looping] {
+      const runnel::ticker ticks(std::chrono::hours(1));
+      looping.send();
+      for (const auto& at : ticks.chan()) (void)at;
+    });
+    looping.recv();
+    looping.recv();
     for (int i = 0; i < 10; ++i) runnel::yield();
   });
   std::printf("after run\n");

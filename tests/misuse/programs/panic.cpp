@@ -214,6 +214,13 @@ SCENARIO(empty_function) {  // PA-10
   });
 }
 
+SCENARIO(inside_a_once) {
+  crash([] {
+    runnel::once o;
+    o.call([] { throw_test("test"); });
+  });
+}
+
 SCENARIO(after_parking) {
   crash([] {
     runnel::sleep_for(1ms);
