@@ -356,7 +356,7 @@ TEST(ChanApi, CapacityMayBeOfAnyIntegralType) {
   EXPECT_EQ(chan<int>(L'b').cap(), std::size_t{L'b'});
   EXPECT_EQ(chan<int>(static_cast<unsigned char>(200)).cap(), 200U);
   EXPECT_THROW(chan<int>(static_cast<signed char>(-1)), std::length_error);
-  EXPECT_THROW(chan<int>(std::numeric_limits<unsigned long long>::max()), std::length_error);
+  EXPECT_THROW(chan<int>{std::numeric_limits<unsigned long long>::max()}, std::length_error);
 }
 
 TEST(ChanApi, StatusesCanBeSentThemselves) {
