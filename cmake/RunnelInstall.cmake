@@ -8,6 +8,7 @@ install(TARGETS runnel EXPORT runnelTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/runnel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.hpp")
+install(FILES ${PROJECT_SOURCE_DIR}/tools/runnel-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/runnel)
 install(EXPORT runnelTargets NAMESPACE runnel:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/runnelConfig.cmake.in ${PROJECT_BINARY_DIR}/runnelConfig.cmake

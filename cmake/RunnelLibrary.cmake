@@ -60,6 +60,8 @@ function(runnel_add_library)
   endif()
 
   add_library(runnel STATIC ${files})
+  # What tools/runnel-gdb.py has to know about types, also where nothing else has debug information.
+  set_source_files_properties(${source}/stack/stack.cpp ${source}/sched/switch.cpp PROPERTIES COMPILE_OPTIONS -g)
   add_library(runnel::runnel ALIAS runnel)
   target_compile_features(runnel PUBLIC cxx_std_20)
   set_target_properties(runnel PROPERTIES CXX_EXTENSIONS OFF)

@@ -96,7 +96,7 @@ foreach(target unit ${suites})
   endif()
 endforeach()
 
-foreach(folder checks install)
+foreach(folder checks debuggers install)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/${folder}/CMakeLists.txt)
     add_subdirectory(${PROJECT_SOURCE_DIR}/tests/${folder} ${PROJECT_BINARY_DIR}/tests/${folder})
   endif()

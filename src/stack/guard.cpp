@@ -1,6 +1,7 @@
 #include "stack/guard.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <atomic>
 #include <cerrno>
@@ -18,13 +19,14 @@ constexpr long mappings_left_to_others = 8192;
 std::atomic<bool> only_mprotect{false};
 std::atomic<long> mappings_used{0};
 
-// Emulators and sandboxes accept advice that they do not know: so the page is tried out, by a call that reads a path.
+// Emulators and sandboxes accept advice that they do not know: so the page is tried out, by a
+// system call that writes to it (valgrind would read the path of access() itself, and fall over).
 bool kernel_has_guards() noexcept {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   void* probe = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (probe == MAP_FAILED) return false;
   const bool has = madvise(probe, page, madv_guard_install) == 0 &&
-                   access(static_cast<const char*>(probe), F_OK) != 0 && errno == EFAULT;
+                   syscall(SYS_times, probe) == -1 && errno == EFAULT;
   munmap(probe, page);
   return has;
 }

@@ -1,6 +1,7 @@
 #include "stack/stack.hpp"
 
 #include <sys/mman.h>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
@@ -13,6 +14,10 @@
 
 #include "stack/guard.hpp"
 
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
 namespace runnel::detail {
 namespace {
 
@@ -24,14 +29,13 @@ constexpr std::uint32_t trim_batches =
     256;  // bounds one call of trim() to some tens of milliseconds
 
 template <std::size_t... I>
-stack_class& class_table(std::size_t i, std::index_sequence<I...>) noexcept {
-  static stack_class classes[] = {stack_class(least_log2 + I)...};
-  return classes[i];
+constexpr auto make_classes(std::index_sequence<I...>) noexcept {
+  return std::array<stack_class, sizeof...(I)>{stack_class(least_log2 + I)...};
 }
-
-stack_class& class_at(std::size_t i) noexcept {
-  return class_table(i, std::make_index_sequence<most_log2 - least_log2 + 1>{});
-}
+// For tools/runnel-gdb.py, which walks the slabs as for_each() does.
+[[gnu::used]] constexpr std::size_t slab_layout[] = {guard_bytes, control_block_bytes, stagger_step,
+                                                     stagger_steps};
+constinit auto classes = make_classes(std::make_index_sequence<most_log2 - least_log2 + 1>{});
 
 [[noreturn]] void no_more_stacks(std::size_t size, int error) {
   throw std::system_error(
@@ -41,16 +45,23 @@ stack_class& class_at(std::size_t i) noexcept {
           "without guards)");
 }
 
+// So that it can tell a change of stacks from a large frame. Slots stay stacks for ever.
+void tell_valgrind([[maybe_unused]] std::byte* low, [[maybe_unused]] std::size_t bytes) noexcept {
+#if __has_include(<valgrind/valgrind.h>)
+  VALGRIND_STACK_REGISTER(low, low + bytes);
+#endif
+}
+
 }  // namespace
 
 stack_class& stack_class_for(std::size_t bytes) {
   if (bytes > (std::size_t{1} << most_log2)) no_more_stacks(bytes, ENOMEM);
   const unsigned log2 = static_cast<unsigned>(std::bit_width(bytes == 0 ? 0 : bytes - 1));
-  return class_at(log2 <= least_log2 ? 0 : log2 - least_log2);
+  return classes[log2 <= least_log2 ? 0 : log2 - least_log2];
 }
 
 void for_each_stack_class(const std::function<void(stack_class&)>& f) {
-  for (std::size_t i = 0; i <= most_log2 - least_log2; ++i) f(class_at(i));
+  for (stack_class& c : classes) f(c);
 }
 
 stack_block* stack_class::block_in(std::byte* slot) const noexcept {
@@ -87,6 +98,7 @@ stack_block* stack_class::carve() {
     slot = slabs_->base + slabs_->used * slot_bytes();
     if (const int error = install_guard(slot, guard_bytes); error != 0)
       no_more_stacks(size(), error);
+    tell_valgrind(slot + guard_bytes, size());
     ++slabs_->used;
   }
   stack_block* b = block_in(slot);

@@ -60,10 +60,15 @@ recv_chan<T> generate_stage(const stage_env& env, F f) {
 }
 
 template <class T>
-recv_chan<std::vector<T>> batch_stage(const stage_env& env, recv_chan<T> in, std::size_t max,
-                                      std::int64_t max_wait) {
+struct batch_of {
   static_assert(!std::is_void_v<T>,
                 "a batch consists of values, which the events of a chan<void> are not");
+  using type = std::vector<T>;
+};
+
+template <class T>
+recv_chan<typename batch_of<T>::type> batch_stage(const stage_env& env, recv_chan<T> in,
+                                                  std::size_t max, std::int64_t max_wait) {
   if (max == 0) throw std::invalid_argument("batch: max is 0");
   return start_stage<std::vector<T>>(
       env, [ctx = env.ctx, in = std::move(in), max, max_wait](const outlet<std::vector<T>>& out) {
