@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "sched/sanitizer.hpp"
 #include "sched/scheduler.hpp"
 
 namespace runnel {
@@ -144,13 +145,13 @@ group::group(const context& parent) : state_(std::make_unique<detail::group_stat
 group::~group() {
   state_->cancel();
   if (detail::sched.stopping.load()) {  // the process ends, and nobody runs any more
-    (void)state_.release();
+    detail::keep_for_ever(state_.release());
     return;
   }
   try {
     state_->wait_all();
   } catch (const deadlock_error&) {
-    (void)state_.release();
+    detail::keep_for_ever(state_.release());
   }
 }
 

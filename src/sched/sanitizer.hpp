@@ -75,6 +75,13 @@ inline void forget_frames([[maybe_unused]] void* stack_low,
 #endif
 }
 
+/// What is kept for ever although nothing may point to it any more is no leak.
+inline void keep_for_ever([[maybe_unused]] const void* allocated) noexcept {
+#if RUNNEL_ASAN
+  __lsan_ignore_object(allocated);
+#endif
+}
+
 /// Just before leaving `from` for `to`; `ends`: `from` will never be continued.
 inline void leaving([[maybe_unused]] sanitizer_fiber& from, [[maybe_unused]] sanitizer_fiber& to,
                     [[maybe_unused]] bool ends) noexcept {

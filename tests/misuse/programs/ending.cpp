@@ -173,7 +173,7 @@ SCENARIO(handler_waits_for_a_goroutine) {
 }
 
 SCENARIO(handler_waits_for_a_timer) {
-  std::atexit([] { runnel::after(1ms).recv(); });
+  std::atexit([] { runnel::after(1h).recv(); });
   runnel::run([] {});
 }
 
