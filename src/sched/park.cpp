@@ -38,8 +38,9 @@ void begin_waiting(goroutine& self, wait_reason reason) noexcept {
                    std::memory_order_release);  // release: pairs with the claim of a dump
 }
 
-// Nobody makes it ready before the release action (p.pending) has run on the other side of the switch.
-bool park_goroutine(processor& p, wait_reason reason) noexcept {
+// Nobody makes it ready before the release action (p.pending) has run on the other side of the switch. Not inlined: then
+// all who wait return through the same calls, as the processor predicts (see switch.S), whichever way they parked.
+[[gnu::noinline]] bool park_goroutine(processor& p, wait_reason reason) noexcept {
   goroutine& self = *p.current;
   begin_waiting(self, reason);
   switch_away(p, self, pick_local(p));
