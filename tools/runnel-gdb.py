@@ -10,7 +10,7 @@ import re
 import gdb
 
 PREFIX = "runnel::detail::"
-LIBRARIES = re.compile(r"(^|/)runnel/(detail/)?\w+\.hpp$|(^|/)src/\w+/\w+\.[ch]pp$|/c\+\+/")
+LIBRARIES = re.compile(r"(^|/)runnel/(detail/)?\w+\.hpp$|/c\+\+/")
 # How a suspended context lies on its stack (src/arch/*/switch.S): bytes of it, and where each register is.
 CONTEXTS = {
     "x86-64": (64, {"r15": 8, "r14": 16, "r13": 24, "r12": 32, "rbx": 40, "rbp": 48, "pc": 56}),

@@ -22,8 +22,8 @@ void stop_at_exit() {
   wait_while_panicking();
   sched.stopping.store(true);
   const std::int64_t end = now_ns() + longest_wait;
-  const processor* self =
-      current_processor();  // of the goroutine that called exit, if one did: it goes on running
+  // Of the goroutine that called exit, if one did: it goes on running.
+  const processor* self = current_processor();
   while (any_runs_but(self) && now_ns() < end) {
     attention.store(1);
     for (std::uint32_t i = 0; i < sched.processors.load(); ++i)

@@ -47,15 +47,19 @@ void begin_waiting(goroutine& self, wait_reason reason) noexcept {
   return !take_deadlock(self);
 }
 
-void ready_goroutine(goroutine& g) noexcept {
+// From waiting to `next`, once no dump is at its stack. False: the deadlock report was faster.
+bool end_waiting(goroutine& g, goroutine_state next) noexcept {
   auto expected = goroutine_state::waiting;
-  while (!g.state.compare_exchange_weak(expected, goroutine_state::runnable)) {
-    if (expected != goroutine_state::scanning && expected != goroutine_state::waiting)
-      return;  // the deadlock report was faster
+  while (!g.state.compare_exchange_weak(expected, next)) {
+    if (expected != goroutine_state::scanning && expected != goroutine_state::waiting) return false;
     if (expected == goroutine_state::scanning) sched_yield();
     expected = goroutine_state::waiting;
   }
-  start_goroutine_here(&g);
+  return true;
+}
+
+void ready_goroutine(goroutine& g) noexcept {
+  if (end_waiting(g, goroutine_state::runnable)) start_goroutine_here(&g);
 }
 
 }  // namespace
@@ -128,17 +132,6 @@ void sleep_off_stack(thread_agent& self, goroutine& g, wait_reason reason,
   arrived(g.fiber);
 }
 
-// The thread has been woken, or its time is up: the goroutine runs again once no dump is at its stack.
-void take_back(goroutine& g) noexcept {
-  auto expected = goroutine_state::waiting;
-  while (!g.state.compare_exchange_weak(expected, goroutine_state::running)) {
-    if (expected == goroutine_state::runnable)  // by the deadlock report
-      return g.state.store(goroutine_state::running);
-    if (expected == goroutine_state::scanning) sched_yield();
-    expected = goroutine_state::waiting;
-  }
-}
-
 void ready_thread(thread_agent& t) noexcept {
   std::atomic<std::uint32_t>* signal = &t.signal;
   auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
@@ -156,7 +149,7 @@ void serve_locked() noexcept {
   thread_agent& self = *this_thread();
   while (goroutine* g = self.locked) {
     sleep(self, self.deadline);
-    take_back(*g);
+    if (!end_waiting(*g, goroutine_state::running)) g->state.store(goroutine_state::running);
     leaving(self.base_fiber, g->fiber, false);
     runnel_switch(&self.base_sp, g->sp, nullptr);
     arrived(self.base_fiber);

@@ -88,8 +88,7 @@ processor* switch_into(processor& p, goroutine& to) noexcept {
   sanitizer_fiber& own = p.sched_fiber;
   leaving(own, to.fiber, false);
   auto* now = static_cast<processor*>(runnel_switch(&p.sched_sp, to.sp, &p));
-  if (now ==
-      nullptr) {  // the processor went to another thread when a goroutine was locked to this one
+  if (now == nullptr) {  // the processor went to another thread when a goroutine was locked here
     arrived(this_thread()->base_fiber);
     return nullptr;
   }

@@ -15,6 +15,8 @@
 
 #include <sys/stat.h>
 
+#include <runnel/detail/config.hpp>
+
 #include "../support/child.hpp"
 
 namespace {
@@ -288,7 +290,7 @@ TEST(Tour, PrintsTheSourceOfEachChapter) {
 class TourChapter : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(TourChapter, SaysTheSameOnAnyNumberOfProcessors) {
-#ifdef __SANITIZE_THREAD__
+#if RUNNEL_TSAN
   if (GetParam() == "goroutines") GTEST_SKIP() << "ThreadSanitizer has room for 8128 goroutines";
 #endif
   const child_result first = run_tool({"tour", GetParam()}, {"RUNNEL_MAXPROCS=1"});

@@ -13,6 +13,8 @@
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
+#include "../support/scenario.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -40,61 +42,60 @@ bool waits(std::string_view name) {
 
 extern "C" [[gnu::noinline]] void stop_here() { std::puts("stopped"); }
 
-void stop() {
-  const runnel::chan<int> c;
-  runnel::wait_group all;
-  start("free", false, c, all);
-  start("locked", true, c, all);
-  while (!waits("free") || !waits("locked")) runnel::sleep_for(1ms);
-  stop_here();
-  c.send(1);
-  c.send(1);
-  all.wait();
-}
-
-void clean() {
-  const runnel::chan<int> jobs(4);
-  const runnel::chan<int> results;
-  runnel::wait_group workers;
-  for (int w = 0; w < 20; ++w)
-    workers.go([&] {
-      for (const int n : jobs) results.send(n * n);
-    });
-  runnel::go([&] {
-    for (int n = 0; n < 200; ++n) jobs.send(n);
-    jobs.close();
-    workers.wait();
-    results.close();
-  });
-  long sum = 0;
-  for (bool open = true; open;) {
-    runnel::select(runnel::on_recv(results,
-                                   [&](std::optional<int> n) {
-                                     open = n.has_value();
-                                     sum += n.value_or(0);
-                                   }),
-                   runnel::on_timeout(60s, [&] { open = false; }));
-  }
-  std::printf("%ld\n", sum);
-}
-
-void fault() {
-  auto value = std::make_unique<int>(7);
-  const int* const stale = value.get();
-  runnel::wait_group all;
-  all.go([&] { value.reset(); });
-  all.wait();
-  all.go([&] { std::printf("%d\n", *stale); });
-  all.wait();
-}
-
 }  // namespace
 
-int main(int argc, char** argv) {
-  const std::string_view what = argc > 1 ? argv[1] : "";
-  runnel::run([&] {
-    if (what == "stop") stop();
-    if (what == "clean") clean();
-    if (what == "fault") fault();
+SCENARIO(stop) {
+  runnel::run([] {
+    const runnel::chan<int> c;
+    runnel::wait_group all;
+    start("free", false, c, all);
+    start("locked", true, c, all);
+    while (!waits("free") || !waits("locked")) runnel::sleep_for(1ms);
+    stop_here();
+    c.send(1);
+    c.send(1);
+    all.wait();
   });
 }
+
+SCENARIO(clean) {
+  runnel::run([] {
+    const runnel::chan<int> jobs(4);
+    const runnel::chan<int> results;
+    runnel::wait_group workers;
+    for (int w = 0; w < 20; ++w)
+      workers.go([&] {
+        for (const int n : jobs) results.send(n * n);
+      });
+    runnel::go([&] {
+      for (int n = 0; n < 200; ++n) jobs.send(n);
+      jobs.close();
+      workers.wait();
+      results.close();
+    });
+    long sum = 0;
+    for (bool open = true; open;) {
+      runnel::select(runnel::on_recv(results,
+                                     [&](std::optional<int> n) {
+                                       open = n.has_value();
+                                       sum += n.value_or(0);
+                                     }),
+                     runnel::on_timeout(60s, [&] { open = false; }));
+    }
+    std::printf("%ld\n", sum);
+  });
+}
+
+SCENARIO(fault) {
+  runnel::run([] {
+    auto value = std::make_unique<int>(7);
+    const int* const stale = value.get();
+    runnel::wait_group all;
+    all.go([&] { value.reset(); });
+    all.wait();
+    all.go([&] { std::printf("%d\n", *stale); });
+    all.wait();
+  });
+}
+
+SCENARIO_MAIN()

@@ -3,26 +3,16 @@
 
 #include <string>
 
+#include <runnel/detail/config.hpp>
+
 #include "../support/child.hpp"
 
 namespace {
 
 using namespace runnel_test;
 
-#ifdef __SANITIZE_THREAD__
-constexpr bool detector = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-constexpr bool detector = true;
-#else
-constexpr bool detector = false;
-#endif
-#else
-constexpr bool detector = false;
-#endif
-
 void expect_race(const std::string& scenario) {
-  if (!detector) GTEST_SKIP() << "without a race detector";
+  if (RUNNEL_TSAN == 0) GTEST_SKIP() << "without a race detector";
   const child_result r = run_program("races", scenario);
   EXPECT_NE(r.code, 0) << r.describe();
   EXPECT_FALSE(r.timed_out);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include <runnel/detail/config.hpp>
 #include <runnel/go.hpp>
 #include <runnel/time.hpp>
 
@@ -13,15 +14,8 @@ namespace runnel_test {
 
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || \
-    defined(RUNNEL_TEST_SLOW_MACHINE)
+#if RUNNEL_TSAN || RUNNEL_ASAN || defined(RUNNEL_TEST_SLOW_MACHINE)
 inline constexpr std::size_t slowdown = 20;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-inline constexpr std::size_t slowdown = 20;
-#else
-inline constexpr std::size_t slowdown = 1;
-#endif
 #else
 inline constexpr std::size_t slowdown = 1;
 #endif

@@ -2,7 +2,6 @@
 
 packages_build=(g++ cmake ninja-build pkg-config libcli11-dev libssl-dev)
 packages_test=("${packages_build[@]}" libgtest-dev python3 libsqlite3-dev libpng-dev clang-format gdb valgrind)
-packages_gate=(valgrind)
 packages_lint=("${packages_test[@]}" clang-tidy-16 cppcheck)
 packages_docs=(doxygen)
 packages_clang=(clang-16 libclang-rt-16-dev)
