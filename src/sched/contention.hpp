@@ -3,21 +3,12 @@
 // Two cores that use one channel without doing much else spend their time on fetching its cache lines from each other:
 // an item then costs ten times what it costs on one core. A processor that spends a good part of its time waiting for
 // the small locks, while others get on with their goroutines, gives them its own and goes idle; sysmon, which wakes one
-// for waiting work every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.)
+// for waiting work every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.) So does
+// one since whose joining goroutines follow one another more slowly: see sched/pace.hpp.
 #pragma once
-#include "sched/scheduler.hpp"
+#include "sched/pace.hpp"
 
 namespace runnel::detail {
-
-/// Picks of all processors so far, modulo 2^32.
-inline std::uint32_t count_picks() noexcept {
-  std::uint32_t sum = 0;
-  const std::uint32_t n = sched.processors.load();
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (const processor* p = sched.all[i].load(); p != nullptr)
-      sum += p->tick.load(std::memory_order_relaxed);
-  return sum;
-}
 
 /// The processor has just begun to run: what was before does not count.
 inline void begin_judging(processor& p) noexcept {
@@ -32,15 +23,27 @@ inline bool to_be_judged(const processor& p) noexcept {
   return *p.lock_wait - p.lock_wait_seen >= 10 * ticks_per_us();
 }
 
-/// Judges: true where more than a quarter of the time went to waiting, and others got on at least half as well: whoever
-/// else holds the locks, a plain thread say, cannot run our goroutines.
+/// The same, or it is time to compare the pace.
+inline bool may_be_judged(const processor& p) noexcept {
+  return to_be_judged(p) || (sched.pace_before.load(std::memory_order_relaxed) != 0 &&
+                             cpu_ticks() - p.judged_at >= 50 * ticks_per_us());
+}
+
+/// Goroutines follow one another more slowly than before the last processor joined, and so quickly all the same that
+/// handing over must be most of what they do.
+inline bool slower_together() noexcept {
+  return compare_pace() == pace_change::slower && current_pace() < ticks_per_us();
+}
+
+/// Judges: true where more than a quarter of the time went to waiting, or all are slower together. The others must have
+/// got on meanwhile: a plain thread that holds the locks cannot run our goroutines, nor can a processor that computes.
 inline bool contended(processor& p) noexcept {
   const std::uint64_t waited = *p.lock_wait - p.lock_wait_seen;
   const std::uint64_t lasted = cpu_ticks() - p.judged_at;
   const std::uint32_t ours = p.tick.load(std::memory_order_relaxed) - p.own_picks_seen;
   const std::uint32_t others = count_picks() - p.picks_seen - ours;
   begin_judging(p);
-  return waited > lasted / 4 && others > ours / 2;
+  return (waited > lasted / 4 && others > ours / 2) || (slower_together() && others > ours / 8);
 }
 
 }  // namespace runnel::detail

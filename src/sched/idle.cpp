@@ -71,6 +71,7 @@ processor* pop_idle() noexcept {
 void stop_being_active(processor& p) noexcept {
   p.status.store(processor_status::idle);
   push_idle(p);
+  note_crew_change(false);
   sched.active.fetch_sub(1);
 }
 
@@ -86,6 +87,7 @@ bool remove_idle(processor& p) noexcept {
 
 void count_active() noexcept {
   const bool first = sched.active.fetch_add(1) == 0;
+  note_crew_change(!first);
   sched.activations.fetch_add(1);  // after `active`: see watch/deadlock.cpp
   if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
@@ -232,7 +234,7 @@ void enter_idle(processor& p) noexcept {
 }
 
 bool retire_if_contended(processor& p) noexcept {
-  if (!to_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
+  if (!may_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
   const bool others_run = running_freely() > 1;
   if (others_run) {
     move_to_global(p);

@@ -16,7 +16,7 @@ constexpr std::uint32_t most_stolen = queue_capacity / 2;
 constexpr int steal_rounds = 4;
 constexpr std::uint32_t longest_streak = 4096;    // hand-overs through the next slot in a row
 constexpr std::int64_t oldest_waits = 5'000'000;  // ns; see take_fairly()
-constexpr std::int64_t worth_stealing = 1'000;    // ns that a stolen goroutine should run for
+constexpr std::int64_t worth_stealing = 1'000;    // ns that a slice should last after a steal
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
@@ -175,13 +175,17 @@ void have_patience() noexcept {
   if (n < most_patience) sched.patience.store(n * 2, std::memory_order_relaxed);
 }
 
-// What the last steal was worth, now that all of it has run.
+// What the last steal was worth, now that all of it has run. Where slices were short, the pace tells, if it is known. If
+// it is not, and more has run than was stolen, nothing can be said: what was stolen may have drawn others after it.
 void judge_last_steal(processor& p) noexcept {
   if (p.stolen == 0) return;
-  if (now_ns() - p.stolen_at < p.stolen * worth_stealing)
-    have_patience();
-  else
+  const std::int64_t lasted = now_ns() - p.stolen_at;
+  const std::uint32_t picks = p.tick.load(std::memory_order_relaxed) - p.stolen_tick;
+  const pace_change change = compare_pace();
+  if (lasted >= std::max(p.stolen, picks) * worth_stealing || change == pace_change::quicker)
     sched.patience.store(1, std::memory_order_relaxed);
+  else if (lasted < p.stolen * worth_stealing || change != pace_change::unknown)
+    have_patience();
   p.stolen = 0;
 }
 
@@ -190,8 +194,10 @@ goroutine* look_at_others(processor& p) noexcept {
   goroutine* g = steal(p);
   if (g == nullptr)
     have_patience();
-  else if (p.stolen != 0)
+  else if (p.stolen != 0) {
     p.stolen_at = now_ns();
+    p.stolen_tick = p.tick.load(std::memory_order_relaxed);
+  }
   return g;
 }
 

@@ -47,10 +47,11 @@ struct processor {
   std::uint32_t wakes_skipped = 0;  // see scheduler::patience
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
-  std::int64_t oldest_at = 0;    // when the oldest of started_here last had its turn
-  bool took_started = false;     // one of started_here was taken since the last fair turn
-  bool slice_was_ended = false;  // by attend(): timers that are due come first
-  bool spinning = false;         // counted in scheduler::spinning
+  std::uint32_t stolen_tick = 0;  // `tick` then
+  std::int64_t oldest_at = 0;     // when the oldest of started_here last had its turn
+  bool took_started = false;      // one of started_here was taken since the last fair turn
+  bool slice_was_ended = false;   // by attend(): timers that are due come first
+  bool spinning = false;          // counted in scheduler::spinning
   const std::uint64_t* lock_wait = nullptr;  // own_lock_wait() of this processor's thread
   std::uint64_t lock_wait_seen = 0;          // *lock_wait at judged_at
   std::uint64_t judged_at = 0;               // in cpu_ticks(); see sched/contention.hpp

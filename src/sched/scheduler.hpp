@@ -43,12 +43,16 @@ struct scheduler {
       0};                                 // processors that may still become active; < 0: surplus
   std::atomic<std::int32_t> spinning{0};  // active processors that look for work
   // How many goroutines may become runnable before another processor is woken for them. Moving one to another core
-  // costs some cache lines, waking that core some microseconds: a thief that finds nothing, or only what runs for less
-  // than that, doubles the patience; one that finds real work ends it. sysmon looks every millisecond whether work
+  // costs some cache lines, waking that core some microseconds: a thief that finds nothing, or only what gains nothing
+  // by that, doubles the patience; one that finds real work ends it. sysmon looks every millisecond whether work
   // waits all the same, so that a wrong guess costs no more.
   std::atomic<std::uint32_t> patience{1};
   alignas(cache_line) std::atomic<std::int32_t> active{0};
   std::atomic<std::uint64_t> activations{0};  // how often a processor has become active
+  std::atomic<std::uint64_t> crew_since{0};   // when `active` last changed; see sched/pace.hpp
+  std::atomic<std::uint32_t> crew_picks{0};   // count_picks() then
+  std::atomic<std::uint64_t> pace_before{0};  // before a processor last joined; 0: not known
+  std::atomic<std::uint64_t> pace_known_at{0};
   std::atomic<std::int32_t> max_procs{0};
   std::atomic<std::int32_t> blocking{0};  // goroutines inside blocking()
   std::atomic<std::int32_t> held_up{0};   // processors with processor::held_up
