@@ -3,8 +3,8 @@
 // Two cores that use one channel without doing much else spend their time on fetching its cache lines from each other:
 // an item then costs ten times what it costs on one core. A processor that spends a good part of its time waiting for
 // the small locks, while others get on with their goroutines, gives them its own and goes idle; sysmon, which wakes one
-// for waiting work every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.) So does
-// one since whose joining goroutines follow one another more slowly: see sched/pace.hpp.
+// for waiting work every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.)
+// The same where no lock is fought over, but goroutines follow one another more slowly with it than without: pace.hpp.
 #pragma once
 #include "sched/pace.hpp"
 
@@ -29,10 +29,12 @@ inline bool may_be_judged(const processor& p) noexcept {
                              cpu_ticks() - p.judged_at >= 50 * ticks_per_us());
 }
 
-/// Goroutines follow one another more slowly than before the last processor joined, and so quickly all the same that
-/// handing over must be most of what they do.
+/// Goroutines follow one another more slowly than before the last processor joined, and their slices are so short all the
+/// same that handing over must be most of what they do.
 inline bool slower_together() noexcept {
-  return compare_pace() == pace_change::slower && current_pace() < ticks_per_us();
+  if (compare_pace() != pace_change::slower) return false;
+  const auto active = static_cast<std::uint64_t>(std::max(sched.active.load(), 1));
+  return current_pace() * active < ticks_per_us();
 }
 
 /// Judges: true where more than a quarter of the time went to waiting, or all are slower together. The others must have

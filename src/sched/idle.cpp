@@ -239,6 +239,7 @@ bool retire_if_contended(processor& p) noexcept {
   if (others_run) {
     move_to_global(p);
     sched.patience.store(most_patience, std::memory_order_relaxed);
+    sched.pace_before.store(0, std::memory_order_relaxed);  // one steps back for each that joins
     p.stolen = 0;
     stop_being_active(p);
     stop_spinning(p);
