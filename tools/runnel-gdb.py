@@ -26,7 +26,9 @@ def type_of(name):
 
 
 def value_of(name):
-    return gdb.parse_and_eval(f"'{PREFIX}{name}'")
+    """A static variable. Linked with -flto it has an entry per unit, of which only one says where it lies."""
+    values = [symbol.value() for symbol in gdb.lookup_static_symbols(PREFIX + name)]
+    return next((v for v in values if not v.is_optimized_out), None) or gdb.parse_and_eval(f"'{PREFIX}{name}'")
 
 
 def loaded(atomic):
@@ -45,16 +47,16 @@ def blocks():
     layout = value_of("(anonymous namespace)::slab_layout")
     guard, control, step, steps = (int(layout[i]) for i in range(4))
     table, stack_class = value_of("(anonymous namespace)::classes"), type_of("stack_class")
-    classes = table.address.cast(stack_class.pointer())
+    classes, slab_pointer = table.address.cast(stack_class.pointer()), type_of("stack_class::slab").pointer()
     for i in range(table.type.sizeof // stack_class.sizeof):
         slot_bytes = (1 << int(classes[i]["size_log2_"])) + guard
-        slab = classes[i]["slabs_"]
+        slab = classes[i]["slabs_"].cast(slab_pointer)
         while slab != 0:
             base = int(slab["base"])
             for slot in range(base, base + int(slab["used"]) * slot_bytes, slot_bytes):
                 top = slot + slot_bytes - slot // slot_bytes % steps * step
                 yield gdb.Value(top - control).cast(goroutine).dereference()
-            slab = slab["next"]
+            slab = slab["next"].cast(slab_pointer)
 
 
 def goroutines():

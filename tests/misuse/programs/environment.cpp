@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ SCENARIO(deep_recursion) {
 // here, and only then do their threads come back.
 SCENARIO(threads_run_out) {
   constexpr int blocked = 16;
+  ::mallopt(M_ARENA_MAX, 1);  // making an arena, a thread holds 64 MiB too much for a moment
   std::array<int, 2> input{};
   std::array<int, 2> report{};
   const int err = ::dup(2);
