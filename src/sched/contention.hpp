@@ -6,6 +6,9 @@
 // for waiting work every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.)
 // The same where no lock is fought over, but goroutines follow one another more slowly with it than without: pace.hpp.
 #pragma once
+#include <algorithm>
+#include <cstdint>
+
 #include "sched/pace.hpp"
 
 namespace runnel::detail {
@@ -32,9 +35,9 @@ inline bool may_be_judged(const processor& p) noexcept {
 /// Goroutines follow one another more slowly than before the last processor joined, and their slices are so short all the
 /// same that handing over must be most of what they do.
 inline bool slower_together() noexcept {
-  if (compare_pace() != pace_change::slower) return false;
+  const std::uint64_t pace = current_pace();
   const auto active = static_cast<std::uint64_t>(std::max(sched.active.load(), 1));
-  return current_pace() * active < ticks_per_us();
+  return compare_pace(pace) == pace_change::slower && pace * active < ticks_per_us();
 }
 
 /// Judges: true where more than a quarter of the time went to waiting, or all are slower together. The others must have
@@ -45,7 +48,7 @@ inline bool contended(processor& p) noexcept {
   const std::uint32_t ours = p.tick.load(std::memory_order_relaxed) - p.own_picks_seen;
   const std::uint32_t others = count_picks() - p.picks_seen - ours;
   begin_judging(p);
-  return (waited > lasted / 4 && others > ours / 2) || (slower_together() && others > ours / 8);
+  return (waited > lasted / 4 && others > ours / 2) || (others > ours / 8 && slower_together());
 }
 
 }  // namespace runnel::detail

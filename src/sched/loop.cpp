@@ -181,8 +181,9 @@ void judge_last_steal(processor& p) noexcept {
   if (p.stolen == 0) return;
   const std::int64_t lasted = now_ns() - p.stolen_at;
   const std::uint32_t picks = p.tick.load(std::memory_order_relaxed) - p.stolen_tick;
-  const pace_change change = compare_pace();
-  if (lasted >= std::max(p.stolen, picks) * worth_stealing || change == pace_change::quicker)
+  const bool long_slices = lasted >= std::max(p.stolen, picks) * worth_stealing;
+  const pace_change change = long_slices ? pace_change::unknown : compare_pace(current_pace());
+  if (long_slices || change == pace_change::quicker)
     sched.patience.store(1, std::memory_order_relaxed);
   else if (lasted < p.stolen * worth_stealing || change != pace_change::unknown)
     have_patience();

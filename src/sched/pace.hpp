@@ -24,18 +24,20 @@ inline std::uint32_t count_picks() noexcept {
 
 /// In cpu_ticks() for each pick of any processor, at least 1, since as many are active as now; 0: that is too short a
 /// time to tell.
-inline std::uint64_t current_pace() noexcept {
-  const std::uint64_t lasted = cpu_ticks() - sched.crew_since.load(std::memory_order_relaxed);
-  const std::uint32_t picks = count_picks() - sched.crew_picks.load(std::memory_order_relaxed);
+inline std::uint64_t pace_at(std::uint64_t ticks, std::uint32_t picks_so_far) noexcept {
+  const std::uint64_t lasted = ticks - sched.crew_since.load(std::memory_order_relaxed);
+  const std::uint32_t picks = picks_so_far - sched.crew_picks.load(std::memory_order_relaxed);
   if (picks == 0 || lasted < 20 * ticks_per_us()) return 0;
   return std::max<std::uint64_t>(lasted / picks, 1);
 }
+inline std::uint64_t current_pace() noexcept { return pace_at(cpu_ticks(), count_picks()); }
 
-/// A processor is about to become active or idle. What was known of the pace before one joined stays for a while if
+/// A processor has become active, or is about to be idle. What was known of the pace before one joined stays for a while if
 /// the time since the last change was too short: those who leave soon are those to compare.
 inline void note_crew_change(bool joins) noexcept {
   const std::uint64_t now = cpu_ticks();
-  const std::uint64_t pace = joins ? current_pace() : 0;
+  const std::uint32_t picks = count_picks();
+  const std::uint64_t pace = joins ? pace_at(now, picks) : 0;
   const bool old =
       now - sched.pace_known_at.load(std::memory_order_relaxed) > 2'000 * ticks_per_us();
   if (pace != 0 || old) {
@@ -43,16 +45,15 @@ inline void note_crew_change(bool joins) noexcept {
     sched.pace_known_at.store(now, std::memory_order_relaxed);
   }
   sched.crew_since.store(now, std::memory_order_relaxed);
-  sched.crew_picks.store(count_picks(), std::memory_order_relaxed);
+  sched.crew_picks.store(picks, std::memory_order_relaxed);
 }
 
 enum class pace_change : std::uint8_t { unknown, slower, little, quicker };
 
-/// What has become of the pace since the last processor joined.
-inline pace_change compare_pace() noexcept {
+/// What has become of the pace, which is `now`, since the last processor joined.
+inline pace_change compare_pace(std::uint64_t now) noexcept {
   const std::uint64_t before = sched.pace_before.load(std::memory_order_relaxed);
-  const std::uint64_t now = before != 0 ? current_pace() : 0;
-  if (now == 0) return pace_change::unknown;
+  if (before == 0 || now == 0) return pace_change::unknown;
   if (now < before - before / 8) return pace_change::quicker;
   return now > before + before / 4 ? pace_change::slower : pace_change::little;
 }
