@@ -43,7 +43,7 @@ template <detail::any_duration D>
 recv_chan<clock::time_point> tick(D period) {
   const std::int64_t ns = detail::to_ns(period);
   if (ns <= 0) return {};
-  return detail::make_timer_channel(detail::add_ns(detail::now_ns(), ns), ns);
+  return detail::make_timer_channel(detail::add_ns(detail::rough_now_ns(), ns), ns);
 }
 
 /// One event in the future: a value in a channel, or the start of a function (after_func).
@@ -100,13 +100,13 @@ class ticker {
   template <detail::any_duration D>
   void reset(D period) {
     const std::int64_t ns = detail::checked_period(detail::to_ns(period));
-    handle_.reset(detail::add_ns(detail::now_ns(), ns), ns);
+    handle_.reset(detail::add_ns(detail::rough_now_ns(), ns), ns);
   }
 
  private:
   struct exact {};
   ticker(std::int64_t ns, exact)
-      : handle_(detail::make_channel_timer(detail::add_ns(detail::now_ns(), ns), ns)) {}
+      : handle_(detail::make_channel_timer(detail::add_ns(detail::rough_now_ns(), ns), ns)) {}
 
   detail::timer_handle handle_;
 };

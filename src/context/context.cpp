@@ -155,7 +155,7 @@ cancelable_context context_access::make_cancelable(const context& parent) {
 cancelable_context context_access::make_deadline(const context& parent, std::int64_t deadline_ns,
                                                  error cause) {
   const cancel_node* up = canceler(parent);
-  const bool past = deadline_ns <= now_ns();
+  const bool past = has_come(deadline_ns);
   // The parent's deadline comes first, so no timer of its own is needed. One that is past is not
   // left to the parent, whose timer may be late.
   if (!past && (deadline_ns == never || (up != nullptr && up->deadline <= deadline_ns))) {

@@ -48,7 +48,7 @@ descriptor& descriptor_for_case(int fd) {
 error wait_descriptor(int fd, poll_direction direction, std::int64_t deadline) {
   check_attention();
   const int now = look(fd, direction);
-  if (now != EAGAIN || deadline <= now_ns()) return as_answer(now);
+  if (now != EAGAIN || has_come(deadline)) return as_answer(now);
   ensure_started();
   if (const int e = the_poller.open(); e != 0) return as_error(e);
 

@@ -6,6 +6,7 @@
 
 #include <runnel/go.hpp>
 
+#include "base/clock.hpp"
 #include "base/env.hpp"
 #include "base/output.hpp"
 #include "poll/poll.hpp"
@@ -47,6 +48,7 @@ void start() noexcept {
   sched.wake_monitor = wake_sysmon;
   sched.max_procs.store(procs);
   sched.coarse_now.store(now_ns());
+  choose_clock();
   default_stack_size.store(stack_size_by_default());
   guards();
   pthread_atfork(nullptr, nullptr, in_forked_child);

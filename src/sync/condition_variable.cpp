@@ -68,7 +68,7 @@ bool cond_core::sleep(cond_waiter& w, std::int64_t deadline) {
     bool settled = true;
     if (deadline == never) {
       settled = park(wait_reason::cond_wait, &announce_parked, &w);
-    } else if (deadline <= now_ns()) {
+    } else if (has_come(deadline)) {
       if (!give_up(w)) await_settled(w);
     } else {
       settled = park_until(wait_reason::cond_wait, &announce_parked, &w, w.claimed, deadline);

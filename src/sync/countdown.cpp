@@ -51,7 +51,7 @@ bool countdown::wait_slow(wait_reason reason, std::int64_t deadline) {
   w.who = this_agent();
   claim_word claim{unclaimed};
   spinlock& lock = queue_lock(this);
-  if (deadline != never && deadline <= now_ns()) {
+  if (deadline != never && has_come(deadline)) {
     check_attention();
     if (counter(state_.load(std::memory_order_acquire)) != 0) return false;
     deadline = never;

@@ -23,7 +23,7 @@ bool future_core::wait_slow(std::int64_t deadline) {
     lock_.unlock();
     return true;
   }
-  if (deadline != never && deadline <= now_ns()) {
+  if (deadline != never && has_come(deadline)) {
     lock_.unlock();
     check_attention();
     return false;

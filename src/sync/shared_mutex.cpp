@@ -19,7 +19,7 @@ using detail::wake_list;
 namespace {
 
 bool is_past(std::int64_t deadline) noexcept {
-  return deadline != detail::never && deadline <= detail::now_ns();
+  return deadline != detail::never && detail::has_come(deadline);
 }
 
 [[noreturn]] void fail_unlock(spinlock& lock) noexcept {

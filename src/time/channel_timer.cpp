@@ -73,32 +73,35 @@ class channel_timer final : public timer_core, public chan_source {
   }
 
   agent* deliver() noexcept {
-    const std::int64_t now = now_ns();
-    if (!is_due(now)) return nullptr;
+    if (!is_due()) return nullptr;
     waiter* w = state_.receivers.pop();
     if (w == nullptr)
       return nullptr;  // those who waited were woken by something else: the value stays
-    std::int64_t due = 0;
-    take(now, due);
+    const std::int64_t due = take_due();
     static_cast<std::optional<clock::time_point>*>(w->slot)->emplace(clock::duration(due));
     w->ok = true;
     return w->who;
   }
 
-  bool take(std::int64_t now, std::int64_t& due) noexcept override {
-    if (!is_due(now)) return false;
-    due = when_;
-    if (period_ == 0)
-      pending_ = false;
-    else
-      when_ = add_ns(when_, period_ * (1 + (now - when_) / period_));
+  bool take(std::int64_t& due) noexcept override {
+    if (!is_due()) return false;
+    due = take_due();
     return true;
   }
   void watched() noexcept override { arm_if_pending(); }
   void unwatched() noexcept override { cancel_arming(); }
   void orphaned() noexcept override { timer_object::release(); }
 
-  bool is_due(std::int64_t now) const noexcept { return pending_ && when_ <= now; }
+  bool is_due() const noexcept { return pending_ && has_come(when_); }
+  // It is due. The next one is the first that is not.
+  std::int64_t take_due() noexcept {
+    const std::int64_t due = when_;
+    if (period_ == 0)
+      pending_ = false;
+    else
+      when_ = add_ns(due, period_ * (1 + (now_ns() - due) / period_));
+    return due;
+  }
 
   void arm_if_pending() noexcept {
     if (!pending_ || when_ == never) return;

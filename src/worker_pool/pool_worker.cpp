@@ -87,7 +87,7 @@ bool pool_core::go_idle_locked() {
   idle_.push_front(w);
   ++idle_count_;
   const bool woken = timed ? park_until(wait_reason::chan_receive, mu_, claim,
-                                        add_ns(now_ns(), options_.idle_timeout.count()))
+                                        add_ns(rough_now_ns(), options_.idle_timeout.count()))
                            : park(wait_reason::chan_receive, mu_);
   mu_.lock();
   --idle_count_;

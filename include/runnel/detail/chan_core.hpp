@@ -32,7 +32,7 @@ enum class chan_outcome : std::uint8_t { done, closed, would_block, timed_out };
 class chan_source {
  public:
   /// True and the time it was due, once per expiry.
-  virtual bool take(std::int64_t now, std::int64_t& due) noexcept = 0;
+  virtual bool take(std::int64_t& due) noexcept = 0;
   /// The first receiver has begun to wait / the last one has gone.
   virtual void watched() noexcept = 0;
   virtual void unwatched() noexcept = 0;
@@ -181,7 +181,7 @@ struct chan_state : chan_core {
     }
     if constexpr (std::is_same_v<T, clock::time_point>) {
       std::int64_t due = 0;
-      if (source != nullptr && source->take(now_ns(), due)) {
+      if (source != nullptr && source->take(due)) {
         out.emplace(clock::duration(due));
         return chan_outcome::done;
       }

@@ -76,7 +76,7 @@ recv_chan<typename batch_of<T>::type> batch_stage(const stage_env& env, recv_cha
         intake last = intake::value;
         while (last == intake::value && receive_for(ctx, out, in, value)) {
           std::vector<T> batch;
-          const std::int64_t deadline = max_wait <= 0 ? 0 : add_ns(now_ns(), max_wait);
+          const std::int64_t deadline = max_wait <= 0 ? 0 : add_ns(rough_now_ns(), max_wait);
           do {
             batch.push_back(*std::move(value));
             if (batch.size() == max) break;
@@ -97,7 +97,7 @@ recv_chan<T> debounce_stage(const stage_env& env, recv_chan<T> in, std::int64_t 
     while (last != intake::closed && receive_for(ctx, out, in, newest)) {
       do {
         std::optional<chan_value<T>> newer;
-        last = take_in(ctx, out, in, newer, add_ns(now_ns(), quiet));
+        last = take_in(ctx, out, in, newer, add_ns(rough_now_ns(), quiet));
         if (last == intake::value) newest.emplace(*std::move(newer));
       } while (last == intake::value);
       if (last == intake::ended || !out.send(ctx, *newest)) return;
@@ -108,7 +108,7 @@ recv_chan<T> debounce_stage(const stage_env& env, recv_chan<T> in, std::int64_t 
 /// Waits until a reservation may be used. False: the stage is to end.
 template <class T>
 bool wait_until_due(const context& ctx, const outlet<T>& out, std::int64_t due) {
-  if (due <= now_ns()) return true;
+  if (has_come(due)) return true;
   done_case done(context_access::canceler(ctx));
   abandoned_case gone(out.state());
   deadline_case expiry(due);

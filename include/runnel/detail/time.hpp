@@ -76,7 +76,7 @@ constexpr std::int64_t add_ns(std::int64_t from, std::int64_t delay) noexcept {
 
 template <class R, class P>
 std::int64_t deadline_after(std::chrono::duration<R, P> d) noexcept {
-  return add_ns(now_ns(), to_ns(d));
+  return add_ns(rough_now_ns(), to_ns(d));
 }
 template <any_time_point TP>
 std::int64_t deadline_at(TP tp) noexcept {
@@ -84,7 +84,7 @@ std::int64_t deadline_at(TP tp) noexcept {
 }
 template <any_time_point TP>
 bool is_past(TP tp) noexcept {
-  return deadline_at(tp) <= now_ns();
+  return has_come(deadline_at(tp));
 }
 
 }  // namespace detail
