@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <runnel/detail/case_operand.hpp>
 #include <runnel/detail/chan_core.hpp>
 
 namespace runnel {

@@ -175,8 +175,8 @@ cancelable_context with_deadline(const context& parent, TimePoint deadline, erro
 /// with_deadline `timeout` from now.
 template <detail::any_duration Duration>
 cancelable_context with_timeout(const context& parent, Duration timeout, error cause = {}) {
-  return detail::context_access::make_deadline(parent, detail::deadline_after(timeout),
-                                               std::move(cause));
+  return detail::context_access::make_deadline(
+      parent, detail::add_ns(detail::now_ns(), detail::to_ns(timeout)), std::move(cause));
 }
 
 /// A child of `parent` that is done when `parent` is, when `token` is asked to stop, or when it is
@@ -215,14 +215,23 @@ requires std::invocable < std::decay_t<F>
 namespace runnel {
 
 /// A select case that goes ahead when `ctx` is done; `handler()` runs after the select has decided.
-/// Never ready for a context that is never done.
+/// Never ready for a context that is never done. Refers to `ctx`, as on_recv() to a channel: see select.hpp.
 template <class H>
 requires std::invocable < std::decay_t<H>
 & > auto on_done(const context& ctx, H&& handler) {
   return detail::done_handler_case<std::decay_t<H>>(ctx, std::forward<H>(handler));
 }
+/// The same for a temporary, which the case keeps.
+template <class H>
+requires std::invocable < std::decay_t<H>
+& > auto on_done(const context&& ctx, H&& handler) {
+  return detail::done_handler_case<std::decay_t<H>>(ctx, detail::share, std::forward<H>(handler));
+}
 inline auto on_done(const context& ctx) {
   return on_done(ctx, [] {});
+}
+inline auto on_done(const context&& ctx) {
+  return on_done(std::move(ctx), [] {});
 }
 
 }  // namespace runnel

@@ -6,7 +6,11 @@
 /// channel: they may block, select and throw. They may be left out, to switch on the index.
 ///
 /// Channel expressions and values are evaluated when the cases are made; the arguments of one call in an order C++
-/// leaves open, the elements of a braced list of select_case in theirs. A case keeps its channel alive.
+/// leaves open, the elements of a braced list of select_case in theirs.
+///
+/// A case made from a channel (a context, ...) that has a name refers to it, as views of the standard library do: until
+/// the select has decided, that channel must have a handle. One made from a temporary keeps what it was made from, and so
+/// does every select_case, and every case that was copied or moved.
 #pragma once
 #include <concepts>
 #include <cstddef>
@@ -19,6 +23,7 @@
 #include <utility>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/case_operand.hpp>
 #include <runnel/detail/select_case.hpp>
 
 namespace runnel {
@@ -43,10 +48,43 @@ class unlocked_case : public case_base {
   void complete(waiter&) noexcept final {}
 };
 
+template <class Handle>
+using element_of = typename std::remove_cvref_t<Handle>::value_type;
+
+template <class Handle>
+concept can_receive = requires(const Handle& h) {
+  recv_chan<element_of<Handle>>(h);
+};
+template <class Handle>
+concept can_send = requires(const Handle& h) {
+  send_chan<element_of<Handle>>(h);
+};
+
+template <class T, bool Receives>
+using chan_operand = case_operand<chan_state_of<T>, chan_handle<T, Receives>>;
+
+template <class T, bool Receives>
+void is_handle(const chan_handle<T, Receives>&);
+
+/// A channel that has a name is lent.
+template <class Handle, class Chan>
+auto make_operand(Chan&& c) noexcept {
+  using operand = chan_operand<typename Handle::value_type, can_receive<Handle>>;
+  if constexpr (std::is_lvalue_reference_v<Chan> && requires { is_handle(c); }) {
+    return operand(c.state());
+  } else {
+    Handle own(std::forward<Chan>(c));
+    auto* const state = own.state();
+    return operand(state, std::move(own));
+  }
+}
+
 template <class T>
 class recv_case_base : public case_base {
  public:
-  explicit recv_case_base(recv_chan<T> from) noexcept : from_(std::move(from)) {}
+  template <class Chan>
+  recv_case_base(std::in_place_t, Chan&& from) noexcept
+      : from_(make_operand<recv_chan<T>>(std::forward<Chan>(from))) {}
 
   spinlock* lock() noexcept final {
     return from_.state() == nullptr ? nullptr : &from_.state()->mu;
@@ -74,7 +112,7 @@ class recv_case_base : public case_base {
   }
 
  private:
-  recv_chan<T> from_;
+  chan_operand<T, true> from_;
   std::optional<chan_value<T>> value_;
 };
 
@@ -82,8 +120,9 @@ template <class T, class H>
 class recv_case final : public recv_case_base<T> {
  public:
   static constexpr bool is_otherwise = false;
-  recv_case(recv_chan<T> from, H handler)
-      : recv_case_base<T>(std::move(from)), handler_(std::move(handler)) {}
+  template <class Chan>
+  recv_case(Chan&& from, H handler)
+      : recv_case_base<T>(std::in_place, std::forward<Chan>(from)), handler_(std::move(handler)) {}
   void run() {
     if constexpr (std::is_void_v<T>) {
       const bool received = this->take().has_value();
@@ -107,8 +146,11 @@ template <class T, class H>
 class send_case final : public case_base {
  public:
   static constexpr bool is_otherwise = false;
-  send_case(send_chan<T> to, chan_value<T> value, H handler)
-      : to_(std::move(to)), value_(std::move(value)), handler_(std::move(handler)) {}
+  template <class Chan>
+  send_case(Chan&& to, chan_value<T> value, H handler)
+      : to_(make_operand<send_chan<T>>(std::forward<Chan>(to))),
+        value_(std::move(value)),
+        handler_(std::move(handler)) {}
 
   spinlock* lock() noexcept override { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
   bool try_now(agent*& wake) noexcept override {
@@ -137,7 +179,7 @@ class send_case final : public case_base {
   }
 
  private:
-  send_chan<T> to_;
+  chan_operand<T, false> to_;
   chan_value<T> value_;
   chan_outcome outcome_ = chan_outcome::would_block;
   std::exception_ptr failure_;
@@ -152,8 +194,8 @@ class timeout_case final : public unlocked_case {
   timeout_case(std::int64_t ns, bool relative, H handler)
       : ns_(ns), relative_(relative), handler_(std::move(handler)) {}
   std::int64_t deadline() noexcept override {
-    if (relative_) return ns_ <= 0 ? 0 : add_ns(now_ns(), ns_);
-    return ns_ <= now_ns() ? 0 : ns_;
+    if (relative_) return ns_ <= 0 ? 0 : add_ns(rough_now_ns(), ns_);
+    return has_come(ns_) ? 0 : ns_;
   }
   void run() { std::invoke(handler_); }
 
@@ -174,28 +216,15 @@ class otherwise_case final : public unlocked_case {
   [[no_unique_address]] H handler_;
 };
 
-template <class Handle>
-using element_of = typename std::remove_cvref_t<Handle>::value_type;
-
-template <class Handle>
-concept can_receive = requires(const Handle& h) {
-  recv_chan<element_of<Handle>>(h);
-};
-template <class Handle>
-concept can_send = requires(const Handle& h) {
-  send_chan<element_of<Handle>>(h);
-};
-
 template <class Chan, class H>
 auto make_recv_case(Chan&& source, H handler) {
   using T = element_of<Chan>;
-  return recv_case<T, H>(recv_chan<T>(std::forward<Chan>(source)), std::move(handler));
+  return recv_case<T, H>(std::forward<Chan>(source), std::move(handler));
 }
 template <class Chan, class H>
 auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
   using T = element_of<Chan>;
-  return send_case<T, H>(send_chan<T>(std::forward<Chan>(to)), std::move(value),
-                         std::move(handler));
+  return send_case<T, H>(std::forward<Chan>(to), std::move(value), std::move(handler));
 }
 
 }  // namespace detail

@@ -143,6 +143,24 @@ MATRIX_TEST(ContextWait, OnDoneIsACaseOfASelect) {
       << "the case keeps its context";
 }
 
+MATRIX_TEST(ContextWait, AStoredCaseKeepsItsContext) {
+  const auto make = []() -> runnel::select_case {
+    const context ctx = done_context();
+    return runnel::on_done(ctx);
+  };
+  runnel::select_case cases[] = {make()};
+  EXPECT_EQ(runnel::select(cases), 0u);
+
+  context named = done_context();
+  auto lent = runnel::on_done(named);
+  auto moved = std::move(lent);
+  named = background();
+  EXPECT_EQ(runnel::select(moved, runnel::otherwise()), 0u);
+
+  auto temporary = runnel::on_done(done_context());
+  EXPECT_EQ(runnel::select(temporary, runnel::otherwise()), 0u);
+}
+
 MATRIX_TEST(ContextWait, ManySelectsWakeByOneCancel) {
   auto [ctx, cancel] = with_cancel(background());
   chan<int> never;

@@ -264,15 +264,54 @@ MATRIX_TEST(SelectChoice, AThrowingOperandStopsTheEvaluation_SE25) {
   EXPECT_EQ(later, 0);
 }
 
-// A select whose cases name a channel that nobody else holds keeps it alive.
-MATRIX_TEST(SelectChoice, ACaseKeepsItsChannel) {
-  const auto make = [] {
-    const chan<int> ch(1);
-    ch.send(3);
-    return on_recv(ch, [](std::optional<int> v) { EXPECT_EQ(v, 3); });
+// What a case was made from is gone: a select_case keeps it, a moved case does, and a case of a temporary does.
+const auto gives_three = [](std::optional<int> v) { EXPECT_EQ(v, 3); };
+
+chan<int> full() {
+  chan<int> ch(1);
+  ch.send(3);
+  return ch;
+}
+
+MATRIX_TEST(SelectChoice, ASelectCaseKeepsItsChannel) {
+  const auto make = []() -> select_case {
+    const chan<int> ch = full();
+    return on_recv(ch, gives_three);
   };
-  auto c = make();
+  select_case cases[] = {make()};
+  EXPECT_EQ(select(cases), 0U);
+}
+
+MATRIX_TEST(SelectChoice, AMovedCaseKeepsItsChannel) {
+  chan<int> source = full();
+  chan<int> target(1);
+  auto receives = on_recv(source, gives_three);
+  auto sends = on_send(target, 4);
+  const runnel::recv_chan<int> sent = target;
+  auto receives_too = std::move(receives);
+  auto sends_too = std::move(sends);
+  source = nullptr;
+  target = nullptr;
+  EXPECT_EQ(select(receives_too), 0U);
+  EXPECT_EQ(select(sends_too), 0U);
+  EXPECT_EQ(sent.recv(), 4);
+}
+
+MATRIX_TEST(SelectChoice, ACaseOfATemporaryKeepsItsChannel) {
+  auto c = on_recv(full(), gives_three);
   EXPECT_EQ(select(c), 0U);
+}
+
+// A case of a channel that has a name takes no share: whoever selects on it together with many does not write to it.
+MATRIX_TEST(SelectChoice, AHandlerMayDropTheChannel) {
+  chan<int> ch = full();
+  EXPECT_EQ(select(on_recv(ch,
+                           [&](std::optional<int> v) {
+                             ch = nullptr;
+                             EXPECT_EQ(v, 3);
+                           })),
+            0U);
+  EXPECT_EQ(ch, nullptr);
 }
 
 }  // namespace

@@ -8,9 +8,6 @@ using chan_value = std::conditional_t<std::is_void_v<T>, unit, T>;
 template <class T>
 using chan_state_of = chan_state<chan_value<T>>;
 
-struct share_t {};
-inline constexpr share_t share{};
-
 template <class T>
 chan_state_of<T>* make_chan(std::integral auto capacity) {
   using C = decltype(capacity);

@@ -120,12 +120,18 @@ class done_handler_case final : public done_case {
  public:
   static constexpr bool is_otherwise = false;
 
-  done_handler_case(const context& ctx, H handler)
-      : done_case(context_access::canceler(ctx)), ctx_(ctx), handler_(std::move(handler)) {}
+  done_handler_case(const context& lent, H handler)
+      : done_case(context_access::canceler(lent)),
+        of_(context_access::ref(lent).get()),
+        handler_(std::move(handler)) {}
+  done_handler_case(const context& of, share_t, H handler)
+      : done_case(context_access::canceler(of)),
+        of_(context_access::ref(of).get(), context_access::ref(of)),
+        handler_(std::move(handler)) {}
   void run() { std::invoke(handler_); }
 
  private:
-  const context ctx_;  // keeps the node
+  case_operand<context_node, context_ref> of_;
   H handler_;
 };
 

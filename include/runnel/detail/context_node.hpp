@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <runnel/detail/case_operand.hpp>
 #include <runnel/detail/park.hpp>
 #include <utility>
 
@@ -20,6 +21,8 @@ class context_ref {
   constexpr context_ref() noexcept = default;
   /// Takes over the caller's share.
   explicit context_ref(context_node* node) noexcept : node_(node) {}
+  /// One more share of what another keeps alive.
+  context_ref(context_node* other, share_t) noexcept;
   context_ref(const context_ref& other) noexcept;
   context_ref(context_ref&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   context_ref& operator=(context_ref other) noexcept {
@@ -67,9 +70,11 @@ class context_node {
   std::atomic<std::size_t> shares_{1};
 };
 
-inline context_ref::context_ref(const context_ref& other) noexcept : node_(other.node_) {
+inline context_ref::context_ref(context_node* other, share_t) noexcept : node_(other) {
   if (node_ != nullptr) node_->retain();
 }
+inline context_ref::context_ref(const context_ref& other) noexcept
+    : context_ref(other.node_, share) {}
 inline context_ref::~context_ref() {
   if (node_ != nullptr) context_node::release(node_);
 }
