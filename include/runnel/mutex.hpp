@@ -115,7 +115,7 @@ class mutex_case : public case_base {
  public:
   explicit mutex_case(mutex& m) noexcept : mutex_(&m) {}
 
-  spinlock* lock() noexcept override;
+  spinlock* lock() noexcept;
   bool try_now(agent*& wake) noexcept override;
   void enqueue(waiter& w) noexcept override;
   void dequeue(waiter& w) noexcept override;

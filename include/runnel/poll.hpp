@@ -28,7 +28,7 @@ class descriptor_case : public case_base {
  public:
   descriptor_case(int fd, poll_direction direction);
 
-  spinlock* lock() noexcept override;
+  spinlock* lock() noexcept;
   bool try_now(agent*& wake) noexcept override;
   void enqueue(waiter& w) noexcept override;
   void dequeue(waiter& w) noexcept override;

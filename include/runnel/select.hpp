@@ -12,6 +12,7 @@
 /// the select has decided, that channel must have a handle. One made from a temporary keeps what it was made from, and so
 /// does every select_case, and every case that was copied or moved.
 #pragma once
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -41,7 +42,7 @@ concept select_case_type = std::derived_from<std::remove_cvref_t<C>, case_base> 
 /// A case that no lock guards: otherwise and the timeouts.
 class unlocked_case : public case_base {
  public:
-  spinlock* lock() noexcept final { return nullptr; }
+  spinlock* lock() noexcept { return nullptr; }
   bool try_now(agent*&) noexcept final { return false; }
   void enqueue(waiter&) noexcept final {}
   void dequeue(waiter&) noexcept final {}
@@ -86,9 +87,7 @@ class recv_case_base : public case_base {
   recv_case_base(std::in_place_t, Chan&& from) noexcept
       : from_(make_operand<recv_chan<T>>(std::forward<Chan>(from))) {}
 
-  spinlock* lock() noexcept final {
-    return from_.state() == nullptr ? nullptr : &from_.state()->mu;
-  }
+  spinlock* lock() noexcept { return from_.state() == nullptr ? nullptr : &from_.state()->mu; }
   bool try_now(agent*& wake) noexcept final {
     value_.reset();
     return from_.state()->try_recv(value_, wake) != chan_outcome::would_block;
@@ -152,7 +151,7 @@ class send_case final : public case_base {
         value_(std::move(value)),
         handler_(std::move(handler)) {}
 
-  spinlock* lock() noexcept override { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
+  spinlock* lock() noexcept { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
   bool try_now(agent*& wake) noexcept override {
     try {
       outcome_ = to_.state()->try_send(value_, wake);
@@ -291,21 +290,21 @@ class select_case {
       select_case(C&& c)
       : impl_(make_model(std::remove_cvref_t<C>(std::forward<C>(c)))) {}
 
-  detail::case_base& base() noexcept { return impl_->base(); }
+  detail::guarded_case base() noexcept { return impl_->base(); }
   bool is_otherwise() const noexcept { return impl_->is_otherwise(); }
   void run() { impl_->run(); }
 
  private:
   struct holder {
     virtual ~holder() = default;
-    virtual detail::case_base& base() noexcept = 0;
+    virtual detail::guarded_case base() noexcept = 0;
     virtual bool is_otherwise() const noexcept = 0;
     virtual void run() = 0;
   };
   template <class C>
   struct model final : holder {
     explicit model(C&& c) : held(std::move(c)) {}
-    detail::case_base& base() noexcept override { return held; }
+    detail::guarded_case base() noexcept override { return held; }
     bool is_otherwise() const noexcept override { return C::is_otherwise; }
     void run() override { held.run(); }
     C held;
@@ -322,14 +321,13 @@ namespace detail {
 
 std::size_t select_span(std::span<select_case> cases, select_order order);
 
-/// The only case beside an otherwise: what it is is known here, and so a miss costs a few loads.
-template <class A, class B>
-bool certainly_misses(A& a, B& b) noexcept {
-  if constexpr (A::is_otherwise) {
-    return b.lock() == nullptr || b.miss_hint();
-  } else {
-    return a.lock() == nullptr || a.miss_hint();
-  }
+/// What the cases are is known here, and so to ask them costs a few loads.
+template <class... Cases>
+case_set ready_hints(Cases&... cases) noexcept {
+  case_set may_be_ready = 0;
+  case_set bit = 1;
+  ((cases.lock() != nullptr && !cases.miss_hint() ? may_be_ready |= bit : bit, bit <<= 1), ...);
+  return may_be_ready;
 }
 
 template <select_order Order, class... Cases>
@@ -340,15 +338,13 @@ std::size_t select_fixed(Cases&... cases) {
   std::size_t otherwise_index = no_case;
   for (std::size_t i = 0; i < sizeof...(Cases); ++i)
     if (is_default[i]) otherwise_index = i;
+  check_attention();
+  const case_set may_be_ready = ready_hints(cases...);
+  // The only case beside an otherwise: what one hint says was true at one instant.
   std::size_t chosen = otherwise_index;
-  bool missed = false;
-  if constexpr (otherwise_count == 1 && sizeof...(Cases) == 2) {
-    check_attention();
-    missed = certainly_misses(cases...);
-  }
-  if (!missed) {
-    case_base* const all[] = {&cases..., nullptr};
-    chosen = select_cases(std::span(all, sizeof...(Cases)), otherwise_index, Order);
+  if (otherwise_count == 0 || sizeof...(Cases) != 2 || may_be_ready != 0) {
+    const std::array<guarded_case, sizeof...(Cases)> all{cases...};
+    chosen = select_among(all, may_be_ready, otherwise_index, Order);
   }
   std::size_t i = 0;
   ((i++ == chosen ? cases.run() : void()), ...);

@@ -97,7 +97,7 @@ class semaphore_case : public case_base {
  public:
   semaphore_case(semaphore& s, std::int64_t n) noexcept : semaphore_(&s), wanted_(n) {}
 
-  spinlock* lock() noexcept override { return &semaphore_->lock_; }
+  spinlock* lock() noexcept { return &semaphore_->lock_; }
   bool try_now(agent*& wake) noexcept override;
   void enqueue(waiter& w) noexcept override;
   void dequeue(waiter& w) noexcept override;

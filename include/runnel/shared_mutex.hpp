@@ -156,7 +156,7 @@ class shared_mutex_case : public case_base {
  public:
   shared_mutex_case(shared_mutex& m, bool shared) noexcept : mutex_(&m), share_(shared) {}
 
-  spinlock* lock() noexcept override;
+  spinlock* lock() noexcept;
   bool try_now(agent*& wake) noexcept override;
   void enqueue(waiter& w) noexcept override;
   void dequeue(waiter& w) noexcept override;

@@ -1,5 +1,5 @@
 // The passes of a select (see the file's functions in this order):
-//   look once      each case by itself, in the order to try: most selects end here, with one lock taken
+//   look once      each case that may be ready by itself, at random: most selects end here, with one lock taken
 //   lock all       in the order of addresses, so that two selects cannot wait for each other
 //   look again     with everything locked: what is found (or not found) now is true at one instant
 //   enqueue, park  a waiter in each queue, one claim word for all; the locks are released once off the stack
@@ -11,6 +11,9 @@
 #include <runnel/select.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,29 +30,30 @@ namespace runnel::detail {
 namespace {
 
 constexpr std::size_t few = 8;    // cases of most selects; they should not need much stack
-constexpr std::size_t many = 64;  // cases up to which nothing is allocated
+constexpr std::size_t many = 64;  // up to which nothing is allocated; a case_set has as many bits
+constexpr std::size_t any_number = 0;
 
-// Room for trivially destructible things that the caller makes: so many of them lie here, uninitialised until then.
+// Room for trivially destructible things, uninitialised.
 template <class T, std::size_t Room>
-class small_array {
+class scratch {
  public:
   static_assert(std::is_trivially_destructible_v<T>);
 
-  explicit small_array(std::size_t n) {
-    if (n > Room) [[unlikely]] {
-      heap_ = std::make_unique<std::byte[]>(n * sizeof(T));
-      items_ = reinterpret_cast<T*>(heap_.get());
-    }
-  }
-  void make(std::size_t i, const T& value) noexcept {
-    ::new (static_cast<void*>(items_ + i)) T(value);
-  }
-  T& operator[](std::size_t i) noexcept { return items_[i]; }
+  explicit scratch(std::size_t) noexcept {}
+  T* at(std::size_t i) noexcept { return reinterpret_cast<T*>(room_) + i; }
 
  private:
-  alignas(T) std::byte here_[Room * sizeof(T)];
-  T* items_ = reinterpret_cast<T*>(here_);
-  std::unique_ptr<std::byte[]> heap_;
+  alignas(T) std::byte room_[Room * sizeof(T)];
+};
+
+template <class T>
+class scratch<T, any_number> {
+ public:
+  explicit scratch(std::size_t n) : room_(std::make_unique<std::byte[]>(n * sizeof(T))) {}
+  T* at(std::size_t i) noexcept { return reinterpret_cast<T*>(room_.get()) + i; }
+
+ private:
+  std::unique_ptr<std::byte[]> room_;
 };
 
 random_source& own_random() noexcept {
@@ -57,35 +61,37 @@ random_source& own_random() noexcept {
   return p != nullptr ? p->random : this_thread()->random;
 }
 
+case_set without_lowest(case_set set) noexcept { return set & (set - 1); }
+
+// One of the set, which may not be empty; the lowest if it is to be in order.
+std::size_t pick(case_set set, bool in_order) noexcept {
+  if (!in_order && without_lowest(set) != 0) {
+    std::uint32_t size = 0;  // without popcount, which is a call on plain x86-64
+    for (case_set rest = set; rest != 0; rest = without_lowest(rest)) ++size;
+    for (std::uint32_t skip = own_random().below(size); skip > 0; --skip) set = without_lowest(set);
+  }
+  return static_cast<std::size_t>(std::countr_zero(set));
+}
+
 template <std::size_t Room>
 class select_run {
  public:
-  select_run(std::span<case_base* const> cases, std::size_t otherwise, select_order order)
+  select_run(std::span<const guarded_case> cases, std::size_t otherwise, select_order order)
       : cases_(cases),
         otherwise_(otherwise),
         in_order_(order == select_order::in_order),
-        lock_of_(cases.size()),
-        order_(cases.size()),
-        locks_(cases.size()) {
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      spinlock* lock = cases[i]->lock();
-      lock_of_.make(i, lock);
-      if (lock != nullptr) order_.make(count_++, static_cast<std::uint32_t>(i));
-    }
-    if (!in_order_ && count_ > 1) shuffle();
-  }
+        locks_(cases.size()) {}
 
-  std::size_t run() {
-    if (otherwise_ == no_case || count_ <= 1) {
-      if (const std::size_t found = look_once(); found != no_case) return found;
-      if (otherwise_ != no_case) return otherwise_;
-    }
+  std::size_t run(case_set may_be_ready) {
+    if (const std::size_t found = look_once(may_be_ready); found != no_case) return found;
     if (otherwise_ == no_case) {
       find_deadline();
       if (deadline_ == 0) return deadline_case_;
     }
-    if (count_ == 0) return wait_for_nothing();
-    lock_all();
+    const std::size_t guarded = collect_locks();
+    if (otherwise_ != no_case && guarded <= 1 && Room != any_number) return otherwise_;
+    if (guarded == 0) return wait_for_nothing();
+    for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
     if (const std::size_t found = look_locked(); found != no_case) return found;
     if (otherwise_ != no_case) {
       unlock_all();
@@ -95,39 +101,39 @@ class select_run {
   }
 
  private:
-  // One random number does for a few cases: what is left of it after a choice decides the next.
-  void shuffle() noexcept {
-    random_source& random = own_random();  // no suspension until the end of this function
-    std::uint32_t r = random.next();
-    for (std::size_t i = count_; i > 1; --i) {
-      const std::uint64_t scaled = std::uint64_t{r} * i;
-      std::swap(order_[i - 1], order_[static_cast<std::size_t>(scaled >> 32)]);
-      r = count_ > few ? random.next() : static_cast<std::uint32_t>(scaled);
-    }
-  }
-
-  // What a hint says is out of date at once; a select that blocks looks again with everything locked, and beside an
-  // otherwise there is only one case here.
-  std::size_t look_once() noexcept {
-    for (std::size_t k = 0; k < count_; ++k) {
-      const std::uint32_t i = order_[k];
-      if (cases_[i]->miss_hint()) continue;
+  // What a hint says is out of date at once; a select that blocks looks again with everything locked.
+  std::size_t look_once(case_set may_be_ready) noexcept {
+    while (may_be_ready != 0) {
+      const std::size_t i = pick(may_be_ready, in_order_);
+      may_be_ready &= ~(case_set{1} << i);
+      spinlock& lock = *cases_[i].lock;
       agent* wake = nullptr;
-      lock_of_[i]->lock();
-      const bool done = cases_[i]->try_now(wake);
-      lock_of_[i]->unlock();
+      lock.lock();
+      if (in_order_ && any_may_be_ready_before(i)) {
+        lock.unlock();
+        return no_case;
+      }
+      const bool done = cases_[i].it->try_now(wake);
+      lock.unlock();
       if (wake != nullptr) ready(wake);
       if (done) return i;
     }
     return no_case;
   }
 
+  // Asked while case i is locked: what happened before it became ready is seen.
+  bool any_may_be_ready_before(std::size_t i) noexcept {
+    for (std::size_t j = 0; j < i; ++j)
+      if (cases_[j].lock != nullptr && !cases_[j].it->miss_hint()) return true;
+    return false;
+  }
+
   // Of several with the same deadline (as those that are past have) any may be the one, as among other ready cases.
   void find_deadline() noexcept {
     std::uint32_t equal = 0;
     for (std::size_t i = 0; i < cases_.size(); ++i) {
-      if (lock_of_[i] != nullptr) continue;
-      const std::int64_t at = cases_[i]->deadline();
+      if (cases_[i].lock != nullptr) continue;
+      const std::int64_t at = cases_[i].it->deadline();
       if (at > deadline_ || at == never) continue;
       equal = at < deadline_ ? 1 : equal + 1;
       if (equal > 1 && (in_order_ || own_random().below(equal) != 0)) continue;
@@ -147,96 +153,133 @@ class select_run {
     return deadline_case_;
   }
 
-  // Sorted from the order of the cases, which is mostly the same at the next call: the branches are then foreseen.
-  void lock_all() noexcept {
-    std::size_t n = 0;
-    for (std::size_t i = 0; i < cases_.size(); ++i)
-      if (lock_of_[i] != nullptr) locks_.make(n++, lock_of_[i]);
-    if (n <= few) {
-      for (std::size_t i = 1; i < n; ++i)
-        for (std::size_t j = i; j > 0 && std::less<>{}(locks_[j], locks_[j - 1]); --j)
-          std::swap(locks_[j], locks_[j - 1]);
-    } else {
-      std::sort(&locks_[0], &locks_[0] + n, std::less<>{});
+  // Each once, by address. Sorted from the order of the cases, which is mostly the same at the next call: the branches are
+  // then foreseen. The number of cases that have one.
+  std::size_t collect_locks() noexcept {
+    std::size_t guarded = 0;
+    for (const auto& [it, lock] : cases_) {
+      if (lock == nullptr) continue;
+      ++guarded;
+      if (Room == few || lock_count_ < few)
+        insert_sorted(lock);
+      else
+        lock_at(lock_count_++) = lock;
     }
-    lock_count_ = static_cast<std::size_t>(std::unique(&locks_[0], &locks_[0] + n) - &locks_[0]);
-    for (std::size_t i = 0; i < lock_count_; ++i) locks_[i]->lock();
+    if (Room != few && lock_count_ >= few) {
+      std::sort(locks_.at(0), locks_.at(lock_count_), std::less<>{});
+      lock_count_ = static_cast<std::size_t>(std::unique(locks_.at(0), locks_.at(lock_count_)) -
+                                             locks_.at(0));
+    }
+    return guarded;
   }
+
+  void insert_sorted(spinlock* lock) noexcept {
+    std::size_t i = lock_count_;
+    while (i > 0 && std::less<>{}(lock, lock_at(i - 1))) --i;
+    if (i > 0 && lock_at(i - 1) == lock) return;
+    for (std::size_t j = lock_count_++; j > i; --j) lock_at(j) = lock_at(j - 1);
+    lock_at(i) = lock;
+  }
+
+  spinlock*& lock_at(std::size_t i) noexcept { return *locks_.at(i); }
 
   void unlock_all() noexcept {
     // The run may be gone as soon as the last lock is free: the count is copied.
     const std::size_t n = lock_count_;
-    spinlock** lock = &locks_[0];
+    spinlock** lock = locks_.at(0);
     for (std::size_t i = 0; i < n; ++i) lock[i]->unlock();
   }
   static void unlock_run(void* run) { static_cast<select_run*>(run)->unlock_all(); }
 
+  // Where each has been looked at before, what is ready now became so a moment ago, and any order will do.
   std::size_t look_locked() noexcept {
-    for (std::size_t k = 0; k < count_; ++k) {
-      agent* wake = nullptr;
-      if (!cases_[order_[k]]->try_now(wake)) continue;
-      unlock_all();
-      if (wake != nullptr) ready(wake);
-      return order_[k];
+    if (in_order_ || (otherwise_ == no_case && Room != any_number)) {
+      for (std::size_t i = 0; i < cases_.size(); ++i)
+        if (take_locked(i)) return i;
+      return no_case;
+    }
+    scratch<std::uint32_t, Room> order(cases_.size());
+    for (std::uint32_t i = 0; i < cases_.size(); ++i) *order.at(i) = i;
+    random_source& random = own_random();  // no suspension until all is unlocked
+    for (auto left = static_cast<std::uint32_t>(cases_.size()); left > 0; --left) {
+      std::swap(*order.at(left - 1), *order.at(random.below(left)));
+      if (take_locked(*order.at(left - 1))) return *order.at(left - 1);
     }
     return no_case;
   }
 
+  bool take_locked(std::size_t i) noexcept {
+    agent* wake = nullptr;
+    if (cases_[i].lock == nullptr || !cases_[i].it->try_now(wake)) return false;
+    unlock_all();
+    if (wake != nullptr) ready(wake);
+    return true;
+  }
+
   std::size_t wait() {
     claim_word claim{unclaimed};
-    small_array<waiter, Room> waiters(cases_.size());
+    scratch<waiter, Room> waiters(cases_.size());
     agent* const self = this_agent();
     for (std::uint32_t i = 0; i < cases_.size(); ++i) {
-      if (lock_of_[i] == nullptr) continue;
-      waiters.make(i, {.who = self, .claim = &claim, .index = i});
-      cases_[i]->enqueue(waiters[i]);
+      if (cases_[i].lock == nullptr) continue;
+      cases_[i].it->enqueue(*::new (static_cast<void*>(waiters.at(i)))
+                                waiter{.who = self, .claim = &claim, .index = i});
     }
     const bool woken = park_until(wait_reason::select, unlock_run, this, claim, deadline_);
     const std::uint32_t won = claim.load();
     const std::size_t chosen = won == claimed_by_timeout ? deadline_case_ : std::size_t{won} - 1;
     for (std::size_t i = 0; i < cases_.size(); ++i) {
-      if (lock_of_[i] == nullptr) continue;
+      spinlock* const lock = cases_[i].lock;
+      if (lock == nullptr) continue;
       if (i == chosen && woken) {
-        cases_[i]->complete(waiters[i]);
+        cases_[i].it->complete(*waiters.at(i));
         continue;
       }
-      std::lock_guard lock(*lock_of_[i]);
-      cases_[i]->dequeue(waiters[i]);
+      std::lock_guard guard(*lock);
+      cases_[i].it->dequeue(*waiters.at(i));
     }
     if (!woken) throw_deadlock();
     return chosen;
   }
 
-  std::span<case_base* const> cases_;
+  std::span<const guarded_case> cases_;
   const std::size_t otherwise_;
   const bool in_order_;
-  small_array<spinlock*, Room> lock_of_;    // by case; null: it is never ready
-  small_array<std::uint32_t, Room> order_;  // the cases that have a lock, in the order to try
-  small_array<spinlock*, Room> locks_;      // theirs, by address, each once
-  std::size_t count_ = 0;                   // of order_
-  std::size_t lock_count_ = 0;              // of locks_
+  scratch<spinlock*, Room> locks_;
+  std::size_t lock_count_ = 0;
   std::int64_t deadline_ = never;
   std::size_t deadline_case_ = no_case;
 };
 
-// Not a part of select_cases(): its frame is a page and more.
-[[gnu::noinline]] std::size_t select_many(std::span<case_base* const> cases, std::size_t otherwise,
+// Not a part of select_among(): its frame is a page and more.
+template <std::size_t Room>
+[[gnu::noinline]] std::size_t select_many(std::span<const guarded_case> cases,
+                                          case_set may_be_ready, std::size_t otherwise,
                                           select_order order) {
-  return select_run<many>(cases, otherwise, order).run();
+  return select_run<Room>(cases, otherwise, order).run(may_be_ready);
 }
 
 }  // namespace
 
-std::size_t select_cases(std::span<case_base* const> cases, std::size_t otherwise,
+std::size_t select_among(std::span<const guarded_case> cases, case_set may_be_ready,
+                         std::size_t otherwise, select_order order) {
+  if (cases.size() <= few) [[likely]]
+    return select_run<few>(cases, otherwise, order).run(may_be_ready);
+  if (cases.size() <= many) return select_many<many>(cases, may_be_ready, otherwise, order);
+  return select_many<any_number>(cases, 0, otherwise, order);
+}
+
+std::size_t select_cases(std::span<const guarded_case> cases, std::size_t otherwise,
                          select_order order) {
   check_attention();
-  if (cases.size() > few) [[unlikely]]
-    return select_many(cases, otherwise, order);
-  return select_run<few>(cases, otherwise, order).run();
+  case_set may_be_ready = 0;
+  for (std::size_t i = 0; i < cases.size() && i < many; ++i)
+    if (cases[i].lock != nullptr && !cases[i].it->miss_hint()) may_be_ready |= case_set{1} << i;
+  return select_among(cases, may_be_ready, otherwise, order);
 }
 
 std::size_t select_span(std::span<select_case> cases, select_order order) {
-  std::vector<case_base*> all;
+  std::vector<guarded_case> all;
   all.reserve(cases.size());
   std::size_t otherwise = no_case;
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -244,7 +287,7 @@ std::size_t select_span(std::span<select_case> cases, select_order order) {
       if (otherwise != no_case) throw std::invalid_argument("select: more than one otherwise");
       otherwise = i;
     }
-    all.push_back(&cases[i].base());
+    all.push_back(cases[i].base());
   }
   const std::size_t chosen = select_cases(all, otherwise, order);
   cases[chosen].run();

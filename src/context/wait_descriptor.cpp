@@ -16,7 +16,7 @@ error wait_in(const context& ctx, int fd, detail::poll_direction direction) try 
   if (detail::is_done(node)) return ctx.err();
   descriptor_wait waiting(fd, direction);
   detail::done_case done(node);
-  detail::case_base* const cases[] = {&waiting, &done};
+  const detail::guarded_case cases[] = {waiting, done};
   if (detail::select_cases(cases, detail::no_case, detail::select_order::in_order) == 1)
     return ctx.err();
   return waiting.failure();

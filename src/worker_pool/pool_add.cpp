@@ -19,7 +19,7 @@ class pool_core::add_case final : public case_base {
  public:
   add_case(pool_core& core, pool_task& t) noexcept : core_(core), task_(t) {}
 
-  spinlock* lock() noexcept override { return &core_.mu_; }
+  spinlock* lock() noexcept { return &core_.mu_; }
   bool try_now(agent*& wake) noexcept override {
     if (core_.phase_ != phase::open) return true;
     if (!core_.has_room()) return false;
@@ -137,7 +137,7 @@ error pool_core::block_until_added(pool_task& t, const context* ctx) {
     mu_.unlock();
     add_case adding(*this, t);
     done_case done(context_access::canceler(*ctx));
-    case_base* const cases[] = {&done, &adding};
+    const guarded_case cases[] = {done, adding};
     const std::size_t went = select_cases(cases, no_case, select_order::in_order);
     return went == 0 ? ctx->err() : adding.result();
   }

@@ -10,7 +10,7 @@ namespace runnel::detail {
 class pool_core::finish_case final : public case_base {
  public:
   explicit finish_case(pool_core& core) noexcept : core_(core) {}
-  spinlock* lock() noexcept override { return &core_.mu_; }
+  spinlock* lock() noexcept { return &core_.mu_; }
   bool try_now(agent*&) noexcept override { return core_.phase_ == phase::finished; }
   void enqueue(waiter& w) noexcept override { core_.joiners_.push_back(w); }
   void dequeue(waiter& w) noexcept override { core_.joiners_.remove(w); }
@@ -95,7 +95,7 @@ error pool_core::wait(const context* ctx) {
   if (ctx != nullptr) {
     done_case done(context_access::canceler(*ctx));
     finish_case finished(*this);
-    case_base* const cases[] = {&done, &finished};
+    const guarded_case cases[] = {done, finished};
     if (select_cases(cases, no_case, select_order::in_order) == 0) {
       return wrap("gave up waiting for the pool", ctx->err());
     }

@@ -161,4 +161,35 @@ MATRIX_TEST(SelectStress, TimeoutsThatMeetAValue) {
   EXPECT_EQ(sent, received);
 }
 
+// Each value is sent to `first` and then to `second`: whoever asks both in this order never finds it in the second alone.
+template <class Select>
+void expect_first_first(int n, Select ordered) {
+  const chan<int> first(1);
+  const chan<int> second(1);
+  std::thread producer([&] {
+    for (int i = 0; i < n; ++i) {
+      first.send(i);
+      second.send(i);
+    }
+  });
+  int got_first = 0;
+  int got_second = 0;
+  int wrong = 0;
+  while (got_second < n) {
+    ordered(on_recv(first, [&] { ++got_first; }), on_recv(second, [&] {
+              ++got_second;
+              if (got_second > got_first) ++wrong;
+            }));
+  }
+  producer.join();
+  EXPECT_EQ(got_first, n);
+  EXPECT_EQ(wrong, 0);
+}
+
+MATRIX_TEST(SelectStress, TheOrderedOneSeesWhatCameFirst) {
+  const int n = scaled(20'000);
+  expect_first_first(n, [](auto&& a, auto&& b) { runnel::select_ordered(a, b); });
+  expect_first_first(n, [](auto&& a, auto&& b) { runnel::select_ordered(a, b, otherwise()); });
+}
+
 }  // namespace

@@ -10,7 +10,7 @@ class done_case : public case_base {
  public:
   explicit done_case(cancel_node* node) noexcept : node_(node) {}
 
-  spinlock* lock() noexcept override { return node_ != nullptr ? &lock_of(node_) : nullptr; }
+  spinlock* lock() noexcept { return node_ != nullptr ? &lock_of(node_) : nullptr; }
   bool try_now(agent*&) noexcept override { return is_done(node_); }
   void enqueue(waiter& w) noexcept override { enqueue_locked(node_, w); }
   void dequeue(waiter& w) noexcept override { dequeue_locked(node_, w); }

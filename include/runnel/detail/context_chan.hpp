@@ -10,7 +10,7 @@ class send_ref_case final : public case_base {
  public:
   send_ref_case(chan_state<T>* state, T& value) noexcept : state_(state), value_(value) {}
 
-  spinlock* lock() noexcept override { return state_ != nullptr ? &state_->mu : nullptr; }
+  spinlock* lock() noexcept { return state_ != nullptr ? &state_->mu : nullptr; }
   bool try_now(agent*& wake) noexcept override {
     outcome_ = state_->try_send(value_, wake);
     return outcome_ != chan_outcome::would_block;
@@ -37,7 +37,7 @@ class recv_ref_case final : public case_base {
  public:
   recv_ref_case(chan_state<T>* state, std::optional<T>& out) noexcept : state_(state), out_(out) {}
 
-  spinlock* lock() noexcept override { return state_ != nullptr ? &state_->mu : nullptr; }
+  spinlock* lock() noexcept { return state_ != nullptr ? &state_->mu : nullptr; }
   bool try_now(agent*& wake) noexcept override {
     outcome_ = state_->try_recv(out_, wake);
     return outcome_ != chan_outcome::would_block;
@@ -67,7 +67,7 @@ chan_outcome send_in(const context& ctx, chan_state<T>* state, T& value) {
   if (const auto now = send_until(state, value, 0); now != chan_outcome::would_block) return now;
   send_ref_case<T> sending(state, value);
   done_case done(node);
-  case_base* const cases[] = {&sending, &done};
+  const guarded_case cases[] = {sending, done};
   if (select_cases(cases, no_case, select_order::in_order) != 0) return chan_outcome::timed_out;
   return sending.outcome();
 }
@@ -81,7 +81,7 @@ chan_outcome recv_in(const context& ctx, chan_state<T>* state, std::optional<T>&
   if (const auto now = recv_until(state, out, 0); now != chan_outcome::would_block) return now;
   recv_ref_case<T> receiving(state, out);
   done_case done(node);
-  case_base* const cases[] = {&receiving, &done};
+  const guarded_case cases[] = {receiving, done};
   if (select_cases(cases, no_case, select_order::in_order) != 0) return chan_outcome::timed_out;
   return receiving.outcome();
 }

@@ -90,7 +90,7 @@ class countdown_case : public case_base {
  public:
   explicit countdown_case(countdown& c) noexcept : countdown_(&c) {}
 
-  spinlock* lock() noexcept override;
+  spinlock* lock() noexcept;
   bool try_now(agent*& wake) noexcept override;
   void enqueue(waiter& w) noexcept override;
   void dequeue(waiter& w) noexcept override;

@@ -41,8 +41,8 @@ bool send_to_all(const context& ctx, const std::vector<chan_state<T>*>& targets,
     }
   }
   done_case done(context_access::canceler(ctx));
-  std::vector<case_base*> cases{&done};
-  for (auto& sending : blocked) cases.push_back(&sending);
+  std::vector<guarded_case> cases{done};
+  for (auto& sending : blocked) cases.emplace_back(sending);
   while (cases.size() > 1) {
     const std::size_t chosen = select_cases(cases, no_case, select_order::in_order);
     if (chosen == 0) return false;
@@ -61,8 +61,8 @@ bool receive_for_any(std::list<outlet<T>>& outs, const recv_chan<T>& in,
     recv_ref_case<chan_value<T>> receiving(in.state(), value);
     std::vector<abandoned_case> gone;
     gone.reserve(outs.size());
-    std::vector<case_base*> cases{&receiving};
-    for (const outlet<T>& out : outs) cases.push_back(&gone.emplace_back(out.state()));
+    std::vector<guarded_case> cases{receiving};
+    for (const outlet<T>& out : outs) cases.emplace_back(gone.emplace_back(out.state()));
     if (select_cases(cases, no_case, select_order::in_order) == 0) {
       return receiving.outcome() == chan_outcome::done;
     }

@@ -262,7 +262,7 @@ class future_case : public case_base {
  public:
   explicit future_case(future_core& core) noexcept : core_(&core) {}
 
-  spinlock* lock() noexcept override { return &core_->lock(); }
+  spinlock* lock() noexcept { return &core_->lock(); }
   bool try_now(agent*&) noexcept override { return core_->is_ready(); }
   void enqueue(waiter& w) noexcept override { core_->enqueue(w); }
   void dequeue(waiter& w) noexcept override { core_->dequeue(w); }

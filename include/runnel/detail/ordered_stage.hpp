@@ -69,7 +69,7 @@ class ordered_work {
     send_ref_case<unit> taking(places_.state(), place);
     done_case done(context_access::canceler(ctx_));
     abandoned_case gone(out_.state());
-    case_base* const cases[] = {&done, &gone, &taking};
+    const guarded_case cases[] = {done, gone, taking};
     return select_cases(cases, no_case, select_order::in_order) == 2;
   }
 

@@ -39,7 +39,7 @@ struct stage_env {
 class abandoned_case final : public case_base {
  public:
   explicit abandoned_case(chan_core* state) noexcept : state_(state) {}
-  spinlock* lock() noexcept override { return &state_->mu; }
+  spinlock* lock() noexcept { return &state_->mu; }
   bool try_now(agent*&) noexcept override { return state_->closed.load(); }
   void enqueue(waiter& w) noexcept override { state_->watchers.push_back(w); }
   void dequeue(waiter& w) noexcept override { state_->watchers.remove(w); }
@@ -53,7 +53,7 @@ class abandoned_case final : public case_base {
 class deadline_case final : public case_base {
  public:
   explicit deadline_case(std::int64_t at) noexcept : at_(at) {}
-  spinlock* lock() noexcept override { return nullptr; }
+  spinlock* lock() noexcept { return nullptr; }
   bool try_now(agent*&) noexcept override { return false; }
   void enqueue(waiter&) noexcept override {}
   void dequeue(waiter&) noexcept override {}
@@ -106,7 +106,7 @@ intake take_in(const context& ctx, const outlet<R>& out, const recv_chan<T>& in,
   deadline_case expiry(deadline);
   done_case done(context_access::canceler(ctx));
   abandoned_case gone(out.state());
-  case_base* const cases[] = {&receiving, &expiry, &done, &gone};
+  const guarded_case cases[] = {receiving, expiry, done, gone};
   switch (select_cases(cases, no_case, select_order::in_order)) {
     case 0:
       return receiving.outcome() == chan_outcome::done ? intake::value : intake::closed;

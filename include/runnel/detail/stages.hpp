@@ -112,7 +112,7 @@ bool wait_until_due(const context& ctx, const outlet<T>& out, std::int64_t due) 
   done_case done(context_access::canceler(ctx));
   abandoned_case gone(out.state());
   deadline_case expiry(due);
-  case_base* const cases[] = {&done, &gone, &expiry};
+  const guarded_case cases[] = {done, gone, expiry};
   return select_cases(cases, no_case, select_order::in_order) == 2;
 }
 
