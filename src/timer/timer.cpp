@@ -104,11 +104,19 @@ class timer_heap {
     place(i, e);
   }
 
+  // Of the four from `first` on; each one's lie in a cache line. One of these is compared next.
+  void fetch_children(std::uint32_t first) noexcept {
+    const std::uint32_t child = 4 * first + 1;
+    if (child >= size_) return;
+    for (std::uint32_t i = 0; i < 16; i += 4) __builtin_prefetch(&entries_[child + i]);
+  }
+
   void sift_down(std::uint32_t i) noexcept {
     const entry e = entries_[i];
     for (;;) {
       const std::uint32_t first = 4 * i + 1;
       if (first >= size_) break;
+      fetch_children(first);
       std::uint32_t least = first;
       for (std::uint32_t c = first + 1; c < first + 4 && c < size_; ++c)
         if (entries_[c].when < entries_[least].when) least = c;
