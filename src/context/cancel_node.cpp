@@ -35,9 +35,8 @@ void context_node::release(context_node* node) noexcept {
 }
 
 bool is_done(const cancel_node* node) noexcept { return node->is_done(); }
-spinlock& lock_of(cancel_node* node) noexcept { return node->mu; }
-void enqueue_locked(cancel_node* node, waiter& w) noexcept { node->waiters.push_back(w); }
-void dequeue_locked(cancel_node* node, waiter& w) noexcept { node->waiters.remove(w); }
+wait_place& choose_place(cancel_node* node) noexcept { return node->places.choose(); }
+void enter(cancel_node* node, wait_place& at, waiter& w) noexcept { node->places.enter(at, w); }
 
 namespace {
 
@@ -125,14 +124,9 @@ bool cancel_node::mark(caller who, context_errc code, const error& cause) {
   code_ = code;
   cause_ = cause;
   const bool has_chan = has_chan_.load(std::memory_order_relaxed);
-  // release: pairs with the acquire in is_done(), so that code and cause are seen
-  state_.store(has_chan ? state::closing : state::done, std::memory_order_release);
-  waiter* woken = nullptr;
-  while (waiter* w = waiters.pop()) {
-    w->next = woken;
-    woken = w;
-  }
+  state_.store(has_chan ? state::closing : state::done);  // pairs with is_done()
   mu.unlock();
+  waiter* woken = places.take_all();
   if (has_chan) {
     done_chan_.close();
     state_.store(state::done, std::memory_order_release);  // pairs with is_done()

@@ -22,6 +22,8 @@
 #include <runnel/error.hpp>
 #include <stop_token>
 
+#include "context/wait_places.hpp"
+
 namespace runnel::detail {
 
 class cancel_node : public context_node {
@@ -41,8 +43,7 @@ class cancel_node : public context_node {
   bool stop_after(after_entry& entry);
 
   bool is_done() const noexcept {
-    return state_.load(std::memory_order_acquire) !=
-           state::open;  // pairs with the stores in mark()
+    return state_.load() != state::open;  // seq_cst: see wait_places.hpp
   }
   context_ref share() noexcept {
     retain();
@@ -56,7 +57,7 @@ class cancel_node : public context_node {
   cancel_node* const up;        // the nearest ancestor that can be cancelled; null: none
   const std::int64_t deadline;  // the earliest on the way up
   mutable spinlock mu;
-  wait_queue waiters;  // guarded by mu; empty once done
+  wait_places places;  // empty once done
 
  protected:
   /// Ends what else could cancel this node, called once by whoever marked it, without locks.

@@ -131,9 +131,13 @@ class after_function final : public after_entry {
 
 /// Whether the context is done; one load.
 bool is_done(const cancel_node* node) noexcept;
-/// Registers `w` for the end of the context; see case_base.
-spinlock& lock_of(cancel_node* node) noexcept;
-void enqueue_locked(cancel_node* node, waiter& w) noexcept;
-void dequeue_locked(cancel_node* node, waiter& w) noexcept;
+/// A place to wait for the end of the context; see case_base.
+struct wait_place {
+  spinlock mu;
+  wait_queue waiters;  // guarded by mu
+};
+wait_place& choose_place(cancel_node* node) noexcept;
+/// With the place's lock.
+void enter(cancel_node* node, wait_place& at, waiter& w) noexcept;
 
 }  // namespace runnel::detail
