@@ -89,8 +89,9 @@ class select_run {
       if (deadline_ == 0) return deadline_case_;
     }
     const std::size_t guarded = collect_locks();
-    if (otherwise_ != no_case && guarded <= 1 && Room != any_number) return otherwise_;
-    if (guarded == 0) return wait_for_nothing();
+    if (guarded == 0) return otherwise_ != no_case ? otherwise_ : wait_for_nothing();
+    // Looked at already, unless there are too many cases for that.
+    if (guarded == 1 && otherwise_ != no_case && Room != any_number) return otherwise_;
     for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
     if (const std::size_t found = look_locked(); found != no_case) return found;
     if (otherwise_ != no_case) {

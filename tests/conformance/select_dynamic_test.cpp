@@ -30,6 +30,7 @@ using runnel::on_send;
 using runnel::otherwise;
 using runnel::select;
 using runnel::select_case;
+using runnel::select_ordered;
 using runnel::wait_group;
 
 using recv_case = decltype(on_recv(std::declval<chan<int>>()));
@@ -198,6 +199,35 @@ MATRIX_TEST(SelectDynamic, CasesMayBeUsedAgain) {
     EXPECT_EQ(select(cases), static_cast<std::size_t>(i % 2));
   }
   EXPECT_EQ(sum, 20 + 2500);
+}
+
+// For every number of cases, as there are other ways for few, many and very many: nothing ready, one ready, none but nil.
+MATRIX_TEST(SelectDynamic, AnyNumberOfCasesBesideOtherwise) {
+  for (const std::size_t n : {1U, 2U, 8U, 9U, 64U, 65U, 200U}) {
+    SCOPED_TRACE(n);
+    const chan<int> idle;
+    const chan<int> ready(1);
+    const auto select_with = [&](const chan<int>& odd_one) {
+      std::vector<select_case> cases;
+      for (std::size_t i = 0; i + 1 < n; ++i) cases.emplace_back(on_recv(chan<int>(nullptr)));
+      cases.emplace_back(on_recv(odd_one));
+      cases.emplace_back(otherwise());
+      const std::size_t unordered = select(cases);
+      EXPECT_EQ(select_ordered(cases), unordered);
+      return unordered;
+    };
+    EXPECT_EQ(select_with(nullptr), n);
+    EXPECT_EQ(select_with(idle), n);
+    const chan<int> closed;
+    closed.close();
+    EXPECT_EQ(select_with(closed), n - 1);
+    std::vector<select_case> cases;
+    for (std::size_t i = 0; i < n; ++i) cases.emplace_back(on_recv(i == n / 2 ? ready : idle));
+    cases.emplace_back(otherwise());
+    EXPECT_EQ(select(cases), n);
+    ready.send(1);
+    EXPECT_EQ(select(cases), n / 2);
+  }
 }
 
 MATRIX_TEST(SelectDynamic, TakesFromAnyNumberOfProducers) {
