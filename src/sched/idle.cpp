@@ -237,7 +237,9 @@ bool retire_if_contended(processor& p) noexcept {
   if (!may_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
   const bool others_run = running_freely() > 1;
   if (others_run) {
-    move_to_global(p);
+    // What was started here is left for others to steal, oldest first: through the global queue all would begin before any
+    // of their children, and a tree of goroutines would grow in breadth, tenfold each time.
+    move_woken_to_global(p);
     sched.patience.store(most_patience, std::memory_order_relaxed);
     sched.pace_before.store(0, std::memory_order_relaxed);  // one steps back for each that joins
     p.stolen = 0;

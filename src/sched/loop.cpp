@@ -324,16 +324,19 @@ void push_global(goroutine_list& list) noexcept {
   sched.global_size.store(sched.global.count);
 }
 
-bool move_to_global(processor& p) noexcept {
+void move_woken_to_global(processor& p) noexcept {
   goroutine_list list;
-  while (goroutine* g = take_any_local(p)) list.push_back(g);
-  if (list.count == 0) return false;
-  push_global(list);
-  return true;
+  if (goroutine* g = p.next.exchange(nullptr)) list.push_back(g);
+  while (goroutine* g = p.woken.pop()) list.push_back(g);
+  if (list.count != 0) push_global(list);
 }
 
 void flush_queues(processor& p) noexcept {
-  if (move_to_global(p)) wake_for_work();
+  goroutine_list list;
+  while (goroutine* g = take_any_local(p)) list.push_back(g);
+  if (list.count == 0) return;
+  push_global(list);
+  wake_for_work();
 }
 
 bool any_queued_work(bool with_next) noexcept {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -122,6 +123,49 @@ TEST(SpawnStress, RunsComeAndGo) {
   for (auto& t : threads) t.join();
   const long n = scaled(300);
   EXPECT_EQ(sum, 4 * n * (n - 1) / 2);
+}
+
+// A tree of goroutines grows in depth, with few that have been started and not ended, also while processors come and go. In
+// breadth it would need a stack for each leaf.
+struct tree {
+  std::size_t stack_size;
+  std::atomic<int> alive{0};
+  std::atomic<int> most{0};
+
+  void start(const chan<int>& up, int size) {
+    const int now = ++alive;
+    for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+    }
+    runnel::go({.stack_size = stack_size}, [this, &up, size] { grow(up, size); });
+  }
+  void grow(const chan<int>& up, int size) {
+    int sum = 1;
+    if (size > 1) {
+      const chan<int> down;
+      for (int i = 0; i < 10; ++i) start(down, size / 10);
+      sum = 0;
+      for (int i = 0; i < 10; ++i) sum += *down.recv();
+    }
+    --alive;
+    up.send(sum);
+  }
+};
+
+// Each size of stack is new to the process: it is while stacks are touched for the first time that processors come and go.
+// A wide one now and then is no fault.
+MATRIX_TEST(SpawnStress, TreesStayNarrow) {
+  const int leaves = slowdown == 1 ? 100'000 : 1000;
+  int trees = 0;
+  int wide = 0;
+  for (std::size_t stack = std::size_t{32} << 10; stack <= std::size_t{64} << 20; stack *= 2) {
+    tree t{stack};
+    const chan<int> sum;
+    t.start(sum, leaves);
+    EXPECT_EQ(sum.recv(), leaves);
+    ++trees;
+    if (t.most > 5'000) ++wide;
+  }
+  EXPECT_LE(wide, trees / 2);
 }
 
 }  // namespace
