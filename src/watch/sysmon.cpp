@@ -87,18 +87,23 @@ class monitor {
 
   void look_at(processor& p, observation& o, std::int64_t now) {
     const std::uint32_t t = p.tick.load();
-    if (t != o.tick || p.status.load() != processor_status::running) {
+    const processor_status status = p.status.load();
+    const bool runs = status == processor_status::running;
+    if (t != o.tick || !runs) {
       o.tick = t;
       o.tick_since = now;
       give_back(o);
-      set_held_up(p, false);
+      if (runs) set_held_up(p, false);
     }
     if (const std::uint32_t s = p.slice.load(); s != o.slice) {
       o.slice = s;
       o.slice_since = now;
     }
-    if (p.status.load() != processor_status::running) {
-      o.slice_since = now;
+    if (!runs) {
+      // What one that stepped back has left must not wait for the others to run out of work.
+      const bool has_left = status == processor_status::idle && p.has_queued_work();
+      if (!has_left) o.slice_since = now;
+      set_held_up(p, now - o.slice_since >= slice);
       return;
     }
     if (p.in_blocking.load() && p.blocking_tick.load() == t) {  // counted by blocking() itself
