@@ -161,12 +161,12 @@ class select_run {
     for (const auto& [it, lock] : cases_) {
       if (lock == nullptr) continue;
       ++guarded;
-      if (Room == few || lock_count_ < few)
+      if (Room == few)
         insert_sorted(lock);
       else
         lock_at(lock_count_++) = lock;
     }
-    if (Room != few && lock_count_ >= few) {
+    if (Room != few) {
       std::sort(locks_.at(0), locks_.at(lock_count_), std::less<>{});
       lock_count_ = static_cast<std::size_t>(std::unique(locks_.at(0), locks_.at(lock_count_)) -
                                              locks_.at(0));
