@@ -41,36 +41,35 @@ def word(enumerator):
     return str(enumerator).rsplit("::", 1)[-1].replace("_", " ")
 
 
-def blocks():
-    """Every control block that was ever handed out."""
-    goroutine = type_of("goroutine").pointer()
-    layout = value_of("(anonymous namespace)::slab_layout")
-    guard, control, step, steps = (int(layout[i]) for i in range(4))
-    table, stack_class = value_of("(anonymous namespace)::classes"), type_of("stack_class")
-    classes, slab_pointer = table.address.cast(stack_class.pointer()), type_of("stack_class::slab").pointer()
-    for i in range(table.type.sizeof // stack_class.sizeof):
-        slot_bytes = (1 << int(classes[i]["size_log2_"])) + guard
-        slab = classes[i]["slabs_"].cast(slab_pointer)
-        while slab != 0:
-            base = int(slab["base"])
-            for slot in range(base, base + int(slab["used"]) * slot_bytes, slot_bytes):
-                top = slot + slot_bytes - slot // slot_bytes % steps * step
-                yield gdb.Value(top - control).cast(goroutine).dereference()
-            slab = slab["next"].cast(slab_pointer)
+def all_seeds():
+    """Every seed there is, in use or not."""
+    slab_type = type_of("seed_store::slab").pointer()
+    slab = loaded(value_of("seeds")["slabs_"]).cast(slab_type)
+    while slab != 0:
+        seeds = slab["seeds"]
+        low, high = seeds.type.range()
+        yield from (seeds[i] for i in range(low, high + 1))
+        slab = slab["next"].cast(slab_type)
 
 
 def goroutines():
-    alive = [g for g in blocks() if word(loaded(g["state"])) != "dead"]
-    return sorted(alive, key=lambda g: int(g["id"]))
+    return sorted((s for s in all_seeds() if loaded(s["alive"])), key=lambda s: int(s["id"]))
 
 
-def name_of(g):
-    name = loaded(g["name"])
+def body_of(seed):
+    """The goroutine on its stack; None: it has not begun."""
+    body = loaded(seed["body"])
+    return body.cast(type_of("goroutine").pointer()).dereference() if body != 0 else None
+
+
+def name_of(seed):
+    name = loaded(seed["name"])
     return name.string(errors="replace") if name != 0 else ""
 
 
-def state_of(g):
-    state = word(loaded(g["state"]))
+def state_of(seed):
+    g = body_of(seed)
+    state = word(loaded(g["state"])) if g is not None else "runnable"
     return word(loaded(g["reason"])) if state in ("waiting", "scanning") else state
 
 
@@ -92,9 +91,9 @@ class InfoGoroutines(gdb.Command):
         super().__init__("info goroutines", gdb.COMMAND_STATUS)
 
     def invoke(self, arguments, from_tty):
-        for g in goroutines():
-            started = f"started in {caller_at(int(g['created_at']))}" if g["created_at"] != 0 else ""
-            print(f"{int(g['id']):>6}  {state_of(g):<22} {name_of(g):<16} {started}".rstrip())
+        for s in goroutines():
+            started = f"started in {caller_at(int(s['created_at']))}" if s["created_at"] != 0 else ""
+            print(f"{int(s['id']):>6}  {state_of(s):<22} {name_of(s):<16} {started}".rstrip())
 
 
 class Suspended:
@@ -145,9 +144,12 @@ class Goroutine(gdb.Command):
         number, _, command = arguments.strip().partition(" ")
         if not number.isdigit() or not command:
             raise gdb.GdbError("goroutine N COMMAND: a number (see info goroutines) and a command such as bt")
-        g = next((g for g in goroutines() if int(g["id"]) == int(number)), None)
-        if g is None:
+        seed = next((s for s in goroutines() if int(s["id"]) == int(number)), None)
+        if seed is None:
             raise gdb.GdbError(f"no goroutine {number}: see info goroutines")
+        g = body_of(seed)
+        if g is None:
+            raise gdb.GdbError(f"goroutine {number} has not begun to run")
         thread, frame = gdb.selected_thread(), gdb.selected_frame()
         try:
             self.run_on(g, command)

@@ -64,10 +64,9 @@ void apply(const runtime_options& options) {
   if (options.max_procs < 0) throw std::invalid_argument("runnel: max_procs is negative");
   const bool alone = !any_run();
   if (options.stack_size != 0) {
-    stack_class_for(options.stack_size);  // throws for what nobody can have
-    default_stack_size.store(options.stack_size);
+    set_default_stack_size(options.stack_size);
   } else if (alone) {
-    default_stack_size.store(stack_size_by_default());
+    set_default_stack_size(stack_size_by_default());
   }
   if (options.max_procs > 0 || alone) apply_max_procs(options.max_procs);
 }
@@ -85,7 +84,7 @@ struct main_closure {
   main_call* call;
   void operator()() const {
     call->registered.main.store(this_goroutine_or_null());
-    this_goroutine_or_null()->scope = call->registered.id;
+    this_goroutine_or_null()->origin->scope = call->registered.id;
     try {
       call->body(call->arg);
     } catch (...) {
@@ -181,12 +180,12 @@ namespace this_goroutine {
 
 std::uint64_t id() {
   const detail::goroutine* g = detail::this_goroutine_or_null();
-  return g != nullptr ? g->id : 0;
+  return g != nullptr ? g->origin->id : 0;
 }
 
 std::string name() {
   const detail::goroutine* g = detail::this_goroutine_or_null();
-  const char* text = g != nullptr ? g->name.load() : nullptr;
+  const char* text = g != nullptr ? g->origin->name.load() : nullptr;
   return text != nullptr ? text : "";
 }
 

@@ -49,7 +49,7 @@ void start() noexcept {
   sched.max_procs.store(procs);
   sched.coarse_now.store(now_ns());
   choose_clock();
-  default_stack_size.store(stack_size_by_default());
+  set_default_stack_size(stack_size_by_default());
   guards();
   pthread_atfork(nullptr, nullptr, in_forked_child);
   install_panic_handler();

@@ -1,4 +1,4 @@
-// A goroutine's control block, at the top of its own stack.
+// A goroutine's control block, at the top of its own stack. What lasts before and after it is in its seed.
 //
 // State                 who owns the stack           which queue holds it
 //   dead                the free list                none
@@ -14,6 +14,7 @@
 #include <runnel/detail/park.hpp>
 
 #include "sched/sanitizer.hpp"
+#include "sched/seed.hpp"
 #include "stack/stack.hpp"
 
 namespace runnel::detail {
@@ -31,8 +32,8 @@ struct exception_state {
   bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-struct goroutine : stack_block, agent {
-  // Owned by whoever owns the stack; link of stack_block also chains run queues. One cache line, from link to since.
+struct goroutine : stack_block, runnable, agent {
+  // Owned by whoever owns the stack. One cache line, from runnable to origin.
   std::atomic<goroutine_state> state{goroutine_state::dead};
   void* sp = nullptr;
   exception_state exceptions;
@@ -40,21 +41,12 @@ struct goroutine : stack_block, agent {
   bool deadlocked = false;  // written by the deadlock report before it makes this goroutine ready
   std::uint16_t lock_depth = 0;        // nested lock_os_thread()
   std::atomic<std::int64_t> since{0};  // sysmon's coarse time at which it began to wait
-
-  // Immutable from start to end, but for the name, which only the goroutine itself changes.
-  std::uint64_t id = 0;
-  std::uint64_t parent = 0;    // 0: started by a plain thread
-  void* created_at = nullptr;  // return address of the call of go
-  void (*entry)(void*) = nullptr;
-  void* closure = nullptr;
-  std::uint64_t scope = 0;           // the run() under which it was started; 0: none
-  std::atomic<char*> name{nullptr};  // owned, from malloc; null: none
+  seed* origin = nullptr;              // what it grew from: closure, number, name
 
   local_table* locals = nullptr;   // owner: the goroutine
   thread_agent* thread = nullptr;  // while locked to its thread: that thread
   sanitizer_fiber fiber;
 
-  goroutine* next_in_queue() const noexcept { return static_cast<goroutine*>(link); }
   std::size_t stack_bytes() const noexcept {
     return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(this) - low);
   }

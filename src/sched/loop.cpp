@@ -20,30 +20,30 @@ constexpr std::int64_t worth_stealing = 1'000;    // ns that a slice should last
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
-goroutine* take_global(processor& p) noexcept {
+runnable* take_global(processor& p) noexcept {
   if (sched.global_size.load() == 0) return nullptr;
-  goroutine_list taken;
+  run_list taken;
   {
     std::lock_guard lock(sched.global_lock);
     const std::size_t share =
         sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
     for (std::size_t i = 0; i < share && i < queue_capacity / 2; ++i) {
-      goroutine* g = sched.global.pop_front();
-      if (g == nullptr) break;
-      taken.push_back(g);
+      runnable* r = sched.global.pop_front();
+      if (r == nullptr) break;
+      taken.push_back(r);
     }
     sched.global_size.store(sched.global.count);
   }
-  goroutine* first = taken.pop_front();
-  while (goroutine* g = taken.pop_front()) enqueue_here(p, g);
+  runnable* first = taken.pop_front();
+  while (runnable* r = taken.pop_front()) enqueue_here(p, r);
   return first;
 }
 
-goroutine* take_queued(processor& p) noexcept {
-  if (goroutine* g = p.woken.pop()) return g;
-  goroutine* g = p.started_here.pop();
-  if (g != nullptr) p.took_started = true;
-  return g;
+runnable* take_queued(processor& p) noexcept {
+  if (runnable* r = p.woken.pop()) return r;
+  runnable* r = p.started_here.pop();
+  if (r != nullptr) p.took_started = true;
+  return r;
 }
 
 void begin_slice(processor& p) noexcept {
@@ -54,25 +54,25 @@ void begin_slice(processor& p) noexcept {
 
 // What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
 // so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
-goroutine* take_next(processor& p) noexcept {
+runnable* take_next(processor& p) noexcept {
   if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  goroutine* g = p.next.exchange(nullptr);
-  if (g == nullptr || ++p.streak < longest_streak) return g;
-  enqueue_here(p, g);
+  runnable* r = p.next.exchange(nullptr);
+  if (r == nullptr || ++p.streak < longest_streak) return r;
+  enqueue_here(p, r);
   p.slice.store(
       p.slice.load(std::memory_order_relaxed) | (fair_interval - 1),
       std::memory_order_relaxed);  // owner only; so that the slice that begins is a fair turn
   return nullptr;
 }
 
-goroutine* take_any_local(processor& p) noexcept {
-  if (goroutine* g = take_next(p)) return g;
+runnable* take_any_local(processor& p) noexcept {
+  if (runnable* r = take_next(p)) return r;
   begin_slice(p);
   return take_queued(p);
 }
 
-goroutine* steal_from(processor& victim, processor& p) noexcept {
-  std::array<goroutine*, most_stolen> taken;
+runnable* steal_from(processor& victim, processor& p) noexcept {
+  std::array<runnable*, most_stolen> taken;
   if (const std::uint32_t n = victim.woken.steal_half(taken.data()); n > 0) {
     for (std::uint32_t i = 1; i < n; ++i) enqueue_here(p, taken[i]);
     p.stolen = n;
@@ -80,39 +80,39 @@ goroutine* steal_from(processor& victim, processor& p) noexcept {
   }
   const std::int64_t half =
       std::min<std::int64_t>((victim.started_here.size() + 1) / 2, most_stolen);
-  goroutine* first = victim.started_here.steal();
+  runnable* first = victim.started_here.steal();
   if (first == nullptr) return nullptr;
   p.stolen = 1;
   for (; p.stolen < half; ++p.stolen) {
-    goroutine* g = victim.started_here.steal();
-    if (g == nullptr) break;
-    if (!p.started_here.push(g)) push_global(g);
+    runnable* r = victim.started_here.steal();
+    if (r == nullptr) break;
+    if (!p.started_here.push(r)) push_global(r);
   }
   return first;
 }
 
 template <class F>
-goroutine* from_others(processor& p, F&& f) noexcept {
+runnable* from_others(processor& p, F&& f) noexcept {
   const std::uint32_t n = sched.processors.load();
   const std::uint32_t start = p.random.below(n);
   for (std::uint32_t i = 0; i < n; ++i) {
     processor* victim = sched.all[(start + i) % n].load();
     if (victim == nullptr || victim == &p) continue;
-    if (goroutine* g = f(*victim)) return g;
+    if (runnable* r = f(*victim)) return r;
   }
   return nullptr;
 }
 
 // What waits for a processor whose thread does not get on. The others need never run out of work of their own, and so
 // would never look for it.
-goroutine* steal_from_held_up(processor& p) noexcept {
-  goroutine* g = from_others(p, [&](processor& victim) {
-    if (!victim.held_up.load(std::memory_order_relaxed)) return static_cast<goroutine*>(nullptr);
-    goroutine* woken_last = victim.next.exchange(nullptr);
+runnable* steal_from_held_up(processor& p) noexcept {
+  runnable* r = from_others(p, [&](processor& victim) {
+    if (!victim.held_up.load(std::memory_order_relaxed)) return static_cast<runnable*>(nullptr);
+    runnable* woken_last = victim.next.exchange(nullptr);
     return woken_last != nullptr ? woken_last : steal_from(victim, p);
   });
   p.stolen = 0;  // says nothing about whether stealing pays
-  return g;
+  return r;
 }
 
 void look_at_sources(processor& p) noexcept {
@@ -124,7 +124,7 @@ void look_at_sources(processor& p) noexcept {
 // queues that the usual order neglects. Of those started here the oldest gets its turn where the newest got none since
 // the last fair turn, and every so many milliseconds; at each fair turn, a tree of goroutines would grow in breadth,
 // with a stack for each node.
-goroutine* take_fairly(processor& p) noexcept {
+runnable* take_fairly(processor& p) noexcept {
   look_at_sources(p);
   const std::int64_t now = sched.coarse_now.load(std::memory_order_relaxed);
   const bool neglected = !p.took_started;
@@ -135,21 +135,21 @@ goroutine* take_fairly(processor& p) noexcept {
       p.slice.load(std::memory_order_relaxed) / fair_interval % 2 != 0;  // owner only
   if (before_global) {
     if (sched.held_up.load(std::memory_order_relaxed) != 0)  // counted anew every millisecond
-      if (goroutine* g = steal_from_held_up(p)) return g;
+      if (runnable* r = steal_from_held_up(p)) return r;
     if (neglected || now - p.oldest_at >= oldest_waits) {
       p.oldest_at = now;
-      if (goroutine* g = p.started_here.steal()) return g;
+      if (runnable* r = p.started_here.steal()) return r;
     }
   }
-  if (goroutine* g = take_global(p)) return g;
+  if (runnable* r = take_global(p)) return r;
   if (neglected)
-    if (goroutine* g = p.started_here.steal()) return g;
+    if (runnable* r = p.started_here.steal()) return r;
   return p.woken.pop();
 }
 
 // A next slot belongs to whoever filled it while that goroutine is about to block; one that stays as it is over a
 // microsecond or two is work like any other.
-goroutine* steal_lone(processor& victim, processor& p) noexcept {
+runnable* steal_lone(processor& victim, processor& p) noexcept {
   goroutine* g = victim.next.load();
   if (g == nullptr) return nullptr;
   const std::uint32_t tick = victim.tick.load();
@@ -160,11 +160,11 @@ goroutine* steal_lone(processor& victim, processor& p) noexcept {
   return g;
 }
 
-goroutine* steal(processor& p) noexcept {
+runnable* steal(processor& p) noexcept {
   for (int round = 0; round < steal_rounds; ++round) {
-    if (goroutine* g = from_others(p, [&](processor& v) { return steal_from(v, p); })) return g;
-    if (goroutine* g = from_others(p, [&](processor& v) { return steal_lone(v, p); })) return g;
-    if (goroutine* g = take_global(p)) return g;
+    if (runnable* r = from_others(p, [&](processor& v) { return steal_from(v, p); })) return r;
+    if (runnable* r = from_others(p, [&](processor& v) { return steal_lone(v, p); })) return r;
+    if (runnable* r = take_global(p)) return r;
   }
   return nullptr;
 }
@@ -190,16 +190,16 @@ void judge_last_steal(processor& p) noexcept {
   p.stolen = 0;
 }
 
-goroutine* look_at_others(processor& p) noexcept {
+runnable* look_at_others(processor& p) noexcept {
   judge_last_steal(p);
-  goroutine* g = steal(p);
-  if (g == nullptr)
+  runnable* r = steal(p);
+  if (r == nullptr)
     have_patience();
   else if (p.stolen != 0) {
     p.stolen_at = now_ns();
     p.stolen_tick = p.tick.load(std::memory_order_relaxed);
   }
-  return g;
+  return r;
 }
 
 bool start_spinning(processor& p) noexcept {
@@ -224,11 +224,11 @@ bool fair_turn(const processor& p) noexcept {
   return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
 }
 
-goroutine* pick_local(processor& p) noexcept {
+runnable* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
   p.tick.store(tick, std::memory_order_relaxed);
   // Fair turns count slices: counting picks would give a pair that hands on often less time than one that does rarely.
-  if (goroutine* g = take_next(p)) return g;
+  if (runnable* r = take_next(p)) return r;
   begin_slice(p);
   if (fair_turn(p) || to_be_judged(p)) [[unlikely]]
     return nullptr;
@@ -257,33 +257,33 @@ std::int64_t earliest_timer() noexcept {
   return earliest;
 }
 
-goroutine* find_work(processor& p) noexcept {
+runnable* find_work(processor& p) noexcept {
   for (;;) {
     p.status.store(processor_status::searching, std::memory_order_relaxed);
     if (sched.stopping.load()) [[unlikely]]
       stop_for_ever(p);
     if (retire_if_surplus(p) || retire_if_contended(p)) continue;
     if (std::exchange(p.slice_was_ended, false) && earliest_timer() != never) run_due_timers(p);
-    goroutine* g = nullptr;
+    runnable* r = nullptr;
     if (fair_turn(p)) {
       begin_slice(p);
-      g = take_fairly(p);
+      r = take_fairly(p);
     }
-    if (g == nullptr) g = take_any_local(p);
-    if (g == nullptr) g = take_global(p);
-    if (g == nullptr) {
+    if (r == nullptr) r = take_any_local(p);
+    if (r == nullptr) r = take_global(p);
+    if (r == nullptr) {
       look_at_sources(p);
-      g = take_any_local(p);
+      r = take_any_local(p);
     }
-    if (g == nullptr && start_spinning(p)) g = look_at_others(p);
-    if (g != nullptr) {
+    if (r == nullptr && start_spinning(p)) r = look_at_others(p);
+    if (r != nullptr) {
       leave_spinning(p);
       // seq_cst, then a look at `stopping`: stop_at_exit() writes that and then looks at the status, so that one of the
       // two sees the other.
       p.status.store(processor_status::running);
       if (sched.stopping.load()) [[unlikely]]
         stop_for_ever(p);
-      return g;
+      return r;
     }
     enter_idle(p);
   }
@@ -300,40 +300,40 @@ bool any_runs_but(const processor* self) noexcept {
 
 bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
-void enqueue_here(processor& p, goroutine* g) noexcept {
-  if (p.woken.push(g)) [[likely]]
+void enqueue_here(processor& p, runnable* r) noexcept {
+  if (p.woken.push(r)) [[likely]]
     return;
-  // Full: half of it and g go to the global queue, so that the next pushes have room.
-  std::array<goroutine*, most_stolen> taken;
+  // Full: half of it and r go to the global queue, so that the next pushes have room.
+  std::array<runnable*, most_stolen> taken;
   const std::uint32_t n = p.woken.steal_half(taken.data());
-  goroutine_list list;
+  run_list list;
   for (std::uint32_t i = 0; i < n; ++i) list.push_back(taken[i]);
-  list.push_back(g);
+  list.push_back(r);
   push_global(list);
 }
 
-void push_global(goroutine* g) noexcept {
-  goroutine_list one;
-  one.push_back(g);
+void push_global(runnable* r) noexcept {
+  run_list one;
+  one.push_back(r);
   push_global(one);
 }
 
-void push_global(goroutine_list& list) noexcept {
+void push_global(run_list& list) noexcept {
   std::lock_guard lock(sched.global_lock);
   sched.global.append(list);
   sched.global_size.store(sched.global.count);
 }
 
 void move_woken_to_global(processor& p) noexcept {
-  goroutine_list list;
-  if (goroutine* g = p.next.exchange(nullptr)) list.push_back(g);
-  while (goroutine* g = p.woken.pop()) list.push_back(g);
+  run_list list;
+  if (runnable* r = p.next.exchange(nullptr)) list.push_back(r);
+  while (runnable* r = p.woken.pop()) list.push_back(r);
   if (list.count != 0) push_global(list);
 }
 
 void flush_queues(processor& p) noexcept {
-  goroutine_list list;
-  while (goroutine* g = take_any_local(p)) list.push_back(g);
+  run_list list;
+  while (runnable* r = take_any_local(p)) list.push_back(r);
   if (list.count == 0) return;
   push_global(list);
   wake_for_work();

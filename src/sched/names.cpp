@@ -18,40 +18,40 @@ struct alignas(cache_line) stripe {
 };
 constinit stripe locks[stripes];
 
-spinlock& lock_of(const goroutine& g) noexcept {
-  return locks[reinterpret_cast<std::uintptr_t>(&g) / guard_bytes % stripes].mu;
+spinlock& lock_of(const seed& s) noexcept {
+  return locks[reinterpret_cast<std::uintptr_t>(&s) / sizeof(seed) % stripes].mu;
 }
 
-void replace(goroutine& g, char* name) noexcept {
+void replace(seed& s, char* name) noexcept {
   char* old = nullptr;
   {
-    const std::lock_guard hold(lock_of(g));
-    old = g.name.exchange(name);
+    const std::lock_guard hold(lock_of(s));
+    old = s.name.exchange(name);
   }
   std::free(old);
 }
 
 }  // namespace
 
-void set_goroutine_name(goroutine& g, std::string_view name) {
+void set_goroutine_name(seed& s, std::string_view name) {
   if (name.empty()) {
-    drop_goroutine_name(g);
+    drop_goroutine_name(s);
     return;
   }
   auto* copy = static_cast<char*>(std::malloc(name.size() + 1));
   if (copy == nullptr) throw std::bad_alloc();
   std::memcpy(copy, name.data(), name.size());
   copy[name.size()] = '\0';
-  replace(g, copy);
+  replace(s, copy);
 }
 
-void free_goroutine_name(goroutine& g) noexcept { replace(g, nullptr); }
+void free_goroutine_name(seed& s) noexcept { replace(s, nullptr); }
 
-std::size_t copy_goroutine_name(goroutine& g, char* to, std::size_t room) noexcept {
+std::size_t copy_goroutine_name(seed& s, char* to, std::size_t room) noexcept {
   to[0] = '\0';
-  if (g.name.load() == nullptr) return 0;
-  const std::lock_guard hold(lock_of(g));
-  const char* name = g.name.load();
+  if (s.name.load() == nullptr) return 0;
+  const std::lock_guard hold(lock_of(s));
+  const char* name = s.name.load();
   if (name == nullptr) return 0;
   const std::size_t length = std::strlen(name);
   const std::size_t n = length < room ? length : room - 1;

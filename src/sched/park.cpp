@@ -75,7 +75,7 @@ void start_goroutine_here(goroutine* g) noexcept {
   if (p->next.load(std::memory_order_relaxed) == nullptr) {
     // Only the owner fills an empty slot. release: pairs with the thief's load in steal_lone()
     p->next.store(g, std::memory_order_release);
-  } else if (goroutine* before = p->next.exchange(g)) {
+  } else if (runnable* before = p->next.exchange(g)) {
     enqueue_here(*p, before);
   }
   wake_patiently(*p);

@@ -39,7 +39,8 @@ struct processor {
   exception_state* eh = nullptr;  // __cxa_get_globals() of this processor's thread
   void* sched_sp = nullptr;       // the scheduler's context while a goroutine runs
   sanitizer_fiber sched_fiber;
-  stack_cache stacks;
+  free_cache<stack_block> stacks;  // of default_stacks()
+  free_cache<seed> seed_cache;
   random_source random;
   std::uint64_t next_id = 0;  // goroutine ids reserved for this processor: [next_id, id_end)
   std::uint64_t id_end = 0;

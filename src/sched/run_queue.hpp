@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/cpu.hpp"
-#include "sched/goroutine.hpp"
+#include "sched/seed.hpp"
 
 namespace runnel::detail {
 
@@ -24,31 +24,31 @@ class woken_queue {
   }
 
   /// Owner only. False: full.
-  bool push(goroutine* g) noexcept {
+  bool push(runnable* r) noexcept {
     const std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
     // acquire: pairs with the compare-and-swap of a thief, whose reads of the slots must be over
     if (t - head_.load(std::memory_order_acquire) >= queue_capacity) return false;
-    slots_[t % queue_capacity].store(g, std::memory_order_relaxed);
+    slots_[t % queue_capacity].store(r, std::memory_order_relaxed);
     tail_.store(t +
                 1);  // seq_cst: ordered before the look for idle processors (see sched/idle.cpp)
     return true;
   }
 
   /// Owner only. The oldest, or null.
-  goroutine* pop() noexcept {
+  runnable* pop() noexcept {
     std::uint32_t h = head_.load(std::memory_order_relaxed);
     const std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
     while (h != t) {
-      goroutine* g = slots_[h % queue_capacity].load(std::memory_order_relaxed);
+      runnable* r = slots_[h % queue_capacity].load(std::memory_order_relaxed);
       if (head_.compare_exchange_weak(h, h + 1, std::memory_order_acq_rel,
                                       std::memory_order_relaxed))
-        return g;
+        return r;
     }
     return nullptr;
   }
 
   /// Takes the older half into `out` (room for queue_capacity / 2); how many.
-  std::uint32_t steal_half(goroutine** out) noexcept {
+  std::uint32_t steal_half(runnable** out) noexcept {
     std::uint32_t h = head_.load(std::memory_order_acquire);
     for (;;) {
       // acquire: pairs with the store in push(), so that the slots are seen
@@ -72,7 +72,7 @@ class woken_queue {
  private:
   alignas(cache_line) std::atomic<std::uint32_t> head_{0};
   std::atomic<std::uint32_t> tail_{0};
-  std::array<std::atomic<goroutine*>, queue_capacity> slots_{};
+  std::array<std::atomic<runnable*>, queue_capacity> slots_{};
 };
 
 /// Newest first for the owner, oldest first for thieves: goroutines that were just started (Chase and Lev's deque on
@@ -86,10 +86,10 @@ class started_queue {
   }
 
   /// Owner only. False: full.
-  bool push(goroutine* g) noexcept {
+  bool push(runnable* r) noexcept {
     const std::int64_t b = bottom_.load(std::memory_order_relaxed);  // only the owner writes it
     if (b - top_.load(std::memory_order_acquire) >= started_capacity) return false;
-    slot(b).store(g, std::memory_order_relaxed);
+    slot(b).store(r, std::memory_order_relaxed);
     bottom_.store(
         b +
         1);  // seq_cst: publishes the slot, and precedes the look for idle processors (sched/idle.cpp)
@@ -97,7 +97,7 @@ class started_queue {
   }
 
   /// Owner only. The newest, or null.
-  goroutine* pop() noexcept {
+  runnable* pop() noexcept {
     std::int64_t b = bottom_.load(std::memory_order_relaxed);
     if (b <= top_.load(std::memory_order_relaxed))
       return nullptr;  // top only grows: certainly empty
@@ -109,59 +109,59 @@ class started_queue {
       bottom_.store(b + 1, std::memory_order_relaxed);
       return nullptr;
     }
-    goroutine* g = slot(b).load(std::memory_order_relaxed);
+    runnable* r = slot(b).load(std::memory_order_relaxed);
     if (t == b) {  // the last one: race the thieves for it
-      if (!top_.compare_exchange_strong(t, t + 1)) g = nullptr;
+      if (!top_.compare_exchange_strong(t, t + 1)) r = nullptr;
       bottom_.store(b + 1, std::memory_order_relaxed);
     } else {
       fetch_early(slot(b - 1).load(std::memory_order_relaxed));
     }
-    return g;
+    return r;
   }
 
   /// The oldest, or null (also when another thief was faster).
-  goroutine* steal() noexcept {
+  runnable* steal() noexcept {
     std::int64_t t = top_.load();
     const std::int64_t b = bottom_.load();
     if (t >= b) return nullptr;
-    goroutine* g = slot(t).load(std::memory_order_relaxed);
-    return top_.compare_exchange_strong(t, t + 1) ? g : nullptr;
+    runnable* r = slot(t).load(std::memory_order_relaxed);
+    return top_.compare_exchange_strong(t, t + 1) ? r : nullptr;
   }
 
  private:
-  std::atomic<goroutine*>& slot(std::int64_t i) noexcept {
+  std::atomic<runnable*>& slot(std::int64_t i) noexcept {
     return slots_[static_cast<std::uint64_t>(i) % started_capacity];
   }
 
   alignas(cache_line) std::atomic<std::int64_t> top_{0};
   alignas(cache_line) std::atomic<std::int64_t> bottom_{0};
-  std::array<std::atomic<goroutine*>, started_capacity> slots_{};
+  std::array<std::atomic<runnable*>, started_capacity> slots_{};
 };
 
-/// An intrusive list through goroutine::link, with its length.
-struct goroutine_list {
-  goroutine* head = nullptr;
-  goroutine* tail = nullptr;
+/// An intrusive list through runnable::link, with its length.
+struct run_list {
+  runnable* head = nullptr;
+  runnable* tail = nullptr;
   std::size_t count = 0;
 
-  void push_back(goroutine* g) noexcept {
-    g->link = nullptr;
+  void push_back(runnable* r) noexcept {
+    r->link = nullptr;
     if (tail != nullptr)
-      tail->link = g;
+      tail->link = r;
     else
-      head = g;
-    tail = g;
+      head = r;
+    tail = r;
     ++count;
   }
-  goroutine* pop_front() noexcept {
-    goroutine* g = head;
-    if (g == nullptr) return nullptr;
-    head = g->next_in_queue();
+  runnable* pop_front() noexcept {
+    runnable* r = head;
+    if (r == nullptr) return nullptr;
+    head = r->link;
     if (head == nullptr) tail = nullptr;
     --count;
-    return g;
+    return r;
   }
-  void append(goroutine_list& other) noexcept {
+  void append(run_list& other) noexcept {
     if (other.head == nullptr) return;
     if (tail != nullptr)
       tail->link = other.head;
@@ -169,7 +169,7 @@ struct goroutine_list {
       head = other.head;
     tail = other.tail;
     count += other.count;
-    other = goroutine_list{};
+    other = run_list{};
   }
 };
 

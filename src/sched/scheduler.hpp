@@ -69,7 +69,7 @@ struct scheduler {
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;
-  goroutine_list global;                    // guarded by global_lock
+  run_list global;                          // guarded by global_lock
   std::atomic<std::size_t> global_size{0};  // written under global_lock
 
   // -- all processors ------------------------------------------------------------------------------------------------
@@ -101,8 +101,8 @@ void add_idle(processor& p) noexcept;  // a new processor that nobody has woken 
 std::size_t count_goroutines() noexcept;
 
 // -- for work sources -----------------------------------------------------------------------------------------------
-void push_global(goroutine* g) noexcept;
-void push_global(goroutine_list& list) noexcept;
+void push_global(runnable* r) noexcept;
+void push_global(run_list& list) noexcept;
 /// Work was published: wake a processor if one may run and none is looking already.
 void wake_for_work() noexcept;
 /// The same for work that `p`, whose thread is calling, has got: as often as scheduler::patience lets it.
@@ -119,9 +119,9 @@ bool any_descriptor() noexcept;                     // is waited for
 bool any_runs_but(const processor* self) noexcept;  // a goroutine; null: not even on one's own
 
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------
-goroutine* find_work(processor& p) noexcept;          // loop.cpp; blocks while there is none
+runnable* find_work(processor& p) noexcept;           // loop.cpp; blocks while there is none
 std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all processors; how many fired
-goroutine* pick_local(
+runnable* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
 bool fair_turn(const processor& p) noexcept;       // loop.cpp: now look elsewhere first
 void enter_idle(processor& p) noexcept;            // idle.cpp; returns once woken, active again
@@ -134,7 +134,7 @@ void flush_queues(
     processor& p) noexcept;  // loop.cpp: all that is queued here, and wakes somebody for it
 processor* new_processor() noexcept;  // threads.cpp; idle; null: the limit of threads is reached
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
-void enqueue_here(processor& p, goroutine* g) noexcept;  // woken queue, or the global one when full
+void enqueue_here(processor& p, runnable* r) noexcept;  // woken queue, or the global one when full
 void start_goroutine_here(goroutine* g) noexcept;
 
 }  // namespace runnel::detail

@@ -1,12 +1,10 @@
 #include "sched/spawn.hpp"
 
-#include <cstdlib>
-#include <cstring>
-#include <new>
+#include <system_error>
 
 #include <runnel/detail/spawn.hpp>
 
-#include "base/env.hpp"
+#include "base/output.hpp"
 #include "sched/locals.hpp"
 #include "sched/names.hpp"
 #include "sched/scheduler.hpp"
@@ -16,9 +14,12 @@
 
 namespace runnel::detail {
 
-constinit std::atomic<std::size_t> default_stack_size{0};
-
 namespace {
+
+constinit std::atomic<stack_class*> default_class{nullptr};
+// Goroutines of no special size get their stacks when they begin: true where a stack that was promised can certainly be
+// had, as where its guard needs no mapping of its own.
+constinit std::atomic<bool> late_stacks{false};
 
 constexpr std::uint64_t ids_per_block = 64;
 
@@ -31,19 +32,6 @@ std::uint64_t next_id(processor* p) noexcept {
   return p->next_id++;
 }
 
-stack_class& default_class() {
-  static std::atomic<stack_class*> cached{nullptr};
-  static std::atomic<std::size_t> cached_for{0};
-  const std::size_t size = default_stack_size.load(std::memory_order_relaxed);
-  stack_class* c = cached.load(std::memory_order_acquire);
-  if (c != nullptr && cached_for.load(std::memory_order_relaxed) == size) [[likely]]
-    return *c;
-  stack_class& fresh = stack_class_for(size);
-  cached.store(&fresh, std::memory_order_release);
-  cached_for.store(size, std::memory_order_relaxed);
-  return fresh;
-}
-
 void count_start(processor* p) noexcept {
   if (p != nullptr)
     p->started.store(p->started.load(std::memory_order_relaxed) + 1,
@@ -52,75 +40,164 @@ void count_start(processor* p) noexcept {
     sched.started_outside.fetch_add(1);
 }
 
-}  // namespace
+void count_end(processor* p) noexcept {
+  if (p != nullptr)
+    p->ended.store(p->ended.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_relaxed);  // owner only
+  else
+    sched.ended_outside.fetch_add(1);
+}
 
-new_goroutine make_goroutine(std::size_t bytes, std::size_t stack_size, std::string_view name) {
-  processor* p = current_processor();
+stack_block* take_stack(processor* p, stack_class& c) {
+  if (p == nullptr || &c != &default_stacks()) return c.take_one();
+  stack_block* b = p->stacks.get(c);
+  // Each block is on a page of its own: the next one is fetched while this one is used.
+  fetch_early(p->stacks.next());
+  return b;
+}
+
+void free_stack(processor* p, stack_block& b) noexcept {
+  stack_class& c = *b.owner;
+  const bool is_default = &c == &default_stacks();
+  if (p != nullptr && is_default) [[likely]] {
+    p->stacks.put(c, &b);
+    return;
+  }
+  c.give_one(&b);
+  if (!is_default) c.take_back(1);
+}
+
+seed* take_seed(processor* p) {
   if (p == nullptr) [[unlikely]]
-    ensure_started();
-  stack_block* block = nullptr;
-  if (stack_size == 0) [[likely]] {
-    stack_class& c = default_class();
-    block = p != nullptr && c.size() == default_stack_bytes ? p->stacks.get(c) : c.take_one();
-  } else {
-    block = stack_class_for(stack_size).take_one();
-  }
-  auto* g = static_cast<goroutine*>(block);
-  forget_frames(g->low, g->stack_bytes());
-  char* copy = nullptr;
-  if (!name.empty()) [[unlikely]] {
-    copy = static_cast<char*>(std::malloc(name.size() + 1));
-    if (copy == nullptr) {
-      free_goroutine_stack(p, *g);
-      throw std::bad_alloc();
-    }
-    std::memcpy(copy, name.data(), name.size());
-    copy[name.size()] = '\0';
-  }
-  g->name.store(copy, std::memory_order_release);  // release: pairs with copy_goroutine_name()
-  auto top = reinterpret_cast<std::uintptr_t>(g) - bytes;
-  return {g, reinterpret_cast<void*>(top & ~std::uintptr_t{63})};
+    return seeds.take_one();
+  seed* s = p->seed_cache.get(seeds);
+  fetch_early(p->seed_cache.next());
+  return s;
 }
 
-void abandon_goroutine(new_goroutine made) noexcept {
-  drop_goroutine_name(*made.g);
-  free_goroutine_stack(current_processor(), *made.g);
+// The seed, and its stack if it has one.
+void give_back(processor* p, seed& s) noexcept {
+  if (goroutine* g = s.body.load(std::memory_order_relaxed)) {
+    s.body.store(nullptr, std::memory_order_relaxed);
+    free_stack(p, *g);
+  }
+  if (p != nullptr) [[likely]]
+    p->seed_cache.put(seeds, &s);
+  else
+    seeds.give_one(&s);
 }
 
-void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at) noexcept {
-  processor* p = current_processor();
-  goroutine* parent = this_goroutine_or_null();
-  goroutine& g = *made.g;
+void take_stack_early(processor* p, seed& s, stack_class& c) {
+  const bool is_default = &c == &default_stacks();  // one of which the seed was promised
+  if (!is_default) c.promise(1);
+  try {
+    s.body.store(static_cast<goroutine*>(take_stack(p, c)), std::memory_order_relaxed);
+  } catch (...) {
+    if (!is_default) c.take_back(1);
+    throw;
+  }
+}
+
+// What is rarely wanted. Gives the seed back where it throws.
+[[gnu::noinline]] void equip(processor* p, seed& s, stack_class* early, std::string_view name) {
+  try {
+    if (early != nullptr) take_stack_early(p, s, *early);
+    if (!name.empty()) set_goroutine_name(s, name);
+  } catch (...) {
+    give_back(p, s);
+    throw;
+  }
+}
+
+// The class of the stack that has to be taken at once; null: it can wait.
+stack_class* early_class(std::size_t stack_size) {
+  if (stack_size != 0) [[unlikely]]
+    return &stack_class_for(stack_size);
+  return late_stacks.load(std::memory_order_relaxed) ? nullptr : default_class.load();
+}
+
+// Makes `b` the stack of the goroutine that grows from `s`.
+goroutine& plant(seed& s, stack_block& b) noexcept {
+  auto& g = static_cast<goroutine&>(b);
+  forget_frames(g.low, g.stack_bytes());
+  g.begun = true;
   g.what = agent::kind::goroutine;
   g.exceptions = exception_state{};
   g.reason.store(wait_reason::none, std::memory_order_relaxed);
   g.deadlocked = false;
   g.lock_depth = 0;
-  g.id = next_id(p);
-  g.parent = parent != nullptr ? parent->id : 0;
-  g.created_at = created_at;
-  g.entry = entry;
-  g.closure = made.storage;
-  g.scope = parent != nullptr ? parent->scope : 0;
+  g.origin = &s;
   g.locals = nullptr;
   g.thread = nullptr;
-  g.sp = prepare_context(made.storage, goroutine_entry(), &g);
+  g.sp = prepare_context(&b, goroutine_entry(), &g);
   g.fiber.create(g.low, g.stack_bytes());
   g.state.store(goroutine_state::runnable, std::memory_order_release);
+  s.body.store(&g, std::memory_order_release);  // release: pairs with the load in watch/look.cpp
+  return g;
+}
+
+}  // namespace
+
+void set_default_stack_size(std::size_t bytes) {
+  stack_class& c = stack_class_for(bytes);
+  default_class.store(&c);
+  late_stacks.store(&c == &default_stacks() && guards() != guard_kind::mprotect);
+}
+
+new_goroutine make_goroutine(std::size_t stack_size, std::string_view name) {
+  processor* p = current_processor();
+  if (p == nullptr) [[unlikely]]
+    ensure_started();
+  stack_class* const early = early_class(stack_size);
+  seed& s = *take_seed(p);
+  if (early != nullptr || !name.empty()) [[unlikely]]
+    equip(p, s, early, name);
+  return {&s, s.closure};
+}
+
+void abandon_goroutine(new_goroutine made) noexcept {
+  drop_goroutine_name(*made.s);
+  give_back(current_processor(), *made.s);
+}
+
+void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at) noexcept {
+  processor* p = current_processor();
+  const goroutine* parent = this_goroutine_or_null();
+  seed& s = *made.s;
+  s.id = next_id(p);
+  s.parent = parent != nullptr ? parent->origin->id : 0;
+  s.scope = parent != nullptr ? parent->origin->scope : 0;
+  s.created_at = created_at;
+  s.entry = entry;
+  s.alive.store(true, std::memory_order_release);  // release: pairs with the load in watch/look.cpp
+  runnable* r = &s;
+  if (goroutine* early = s.body.load(std::memory_order_relaxed)) [[unlikely]]
+    r = &plant(s, *early);
   count_start(p);
   check_attention();
   if (p == nullptr) {
-    push_global(&g);
+    push_global(r);
     wake_for_work();
     return;
   }
   p = current_processor();  // attend() may have moved us
-  if (p == nullptr || !p->started_here.push(&g)) [[unlikely]]
-    push_global(&g);
+  if (p == nullptr || !p->started_here.push(r)) [[unlikely]]
+    push_global(r);
   if (p != nullptr)
     wake_patiently(*p);
   else
     wake_for_work();
+}
+
+goroutine& begin_goroutine(processor& p, seed& s) noexcept {
+  try {
+    return plant(s, *take_stack(&p, default_stacks()));
+  } catch (const std::system_error& e) {  // the kernel has no memory for a guard
+    write_stderr("fatal error: ");
+    write_stderr(e.what());
+    write_stderr("\n");
+    end_process(2);
+  }
 }
 
 // Those that ended are added up first: what starts meanwhile may be counted, but nothing ends that did not start.
@@ -135,17 +212,10 @@ std::size_t count_goroutines() noexcept {
   return started > ended ? started - ended : 0;
 }
 
-void free_goroutine_stack(processor* p, goroutine& g) noexcept {
-  if (p != nullptr && g.owner->size() == default_stack_bytes)
-    p->stacks.put(&g);
-  else
-    g.owner->give_one(&g);
-}
-
 void end_goroutine(goroutine& g) noexcept {
   if (g.locals != nullptr) [[unlikely]]
     destroy_locals(g);
-  drop_goroutine_name(g);
+  drop_goroutine_name(*g.origin);
   if (g.lock_depth != 0) [[unlikely]]
     end_locked_goroutine(g);
   processor& p = *current_processor();
@@ -153,12 +223,15 @@ void end_goroutine(goroutine& g) noexcept {
   switch_from_ended(p, g);
 }
 
-void free_goroutine(processor& p, goroutine& g) noexcept {
+void free_goroutine(processor* p, goroutine& g) noexcept {
+  seed& s = *g.origin;
   g.fiber.destroy();
   g.state.store(goroutine_state::dead, std::memory_order_release);
-  p.ended.store(p.ended.load(std::memory_order_relaxed) + 1,
-                std::memory_order_relaxed);  // owner only
-  free_goroutine_stack(&p, g);
+  s.alive.store(
+      false,
+      std::memory_order_release);  // before count_end(): nothing that is not counted is shown
+  count_end(p);
+  give_back(p, s);
 }
 
 }  // namespace runnel::detail

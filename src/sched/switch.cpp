@@ -25,7 +25,7 @@ void run_pending(processor& p) noexcept {
       push_global(static_cast<goroutine*>(arg));
       break;
     case pending_action::kind::free:
-      free_goroutine(p, *static_cast<goroutine*>(arg));
+      free_goroutine(&p, *static_cast<goroutine*>(arg));
       break;
   }
 }
@@ -39,24 +39,32 @@ void goroutine_main(void* switch_arg, void* self) {
   auto& p = *static_cast<processor*>(switch_arg);
   arrived(g.fiber);
   finish_switch(p);
-  g.entry(g.closure);
+  g.origin->entry(g.origin->closure);
   end_goroutine(g);
+}
+
+// Makes what was taken from a run queue the running goroutine of `p`.
+inline goroutine& make_current(processor& p, runnable& next) noexcept {
+  goroutine& g = begun(p, next);
+  p.current = &g;
+  g.state.store(goroutine_state::running, std::memory_order_relaxed);
+  give_exceptions(*p.eh, g.exceptions);
+  return g;
 }
 
 }  // namespace
 
 context_entry goroutine_entry() noexcept { return goroutine_main; }
 
-void switch_away(processor& p, goroutine& self, goroutine* to) noexcept {
+void switch_away(processor& p, goroutine& self, runnable* next) noexcept {
   take_exceptions(*p.eh, self.exceptions);
   void* resumed = nullptr;
-  p.current = to;
-  if (to != nullptr) {
-    to->state.store(goroutine_state::running, std::memory_order_relaxed);
-    give_exceptions(*p.eh, to->exceptions);
-    leaving(self.fiber, to->fiber, false);
-    resumed = runnel_switch(&self.sp, to->sp, &p);
+  if (next != nullptr) {
+    goroutine& to = make_current(p, *next);
+    leaving(self.fiber, to.fiber, false);
+    resumed = runnel_switch(&self.sp, to.sp, &p);
   } else {
+    p.current = nullptr;
     leaving(self.fiber, p.sched_fiber, false);
     resumed = runnel_switch(&self.sp, p.sched_sp, &p);
   }
@@ -66,25 +74,21 @@ void switch_away(processor& p, goroutine& self, goroutine* to) noexcept {
 }
 
 void switch_from_ended(processor& p, goroutine& self) noexcept {
-  goroutine* to = pick_local(p);
-  p.current = to;
   void* unused = nullptr;
-  if (to != nullptr) {
-    to->state.store(goroutine_state::running, std::memory_order_relaxed);
-    give_exceptions(*p.eh, to->exceptions);
-    leaving(self.fiber, to->fiber, true);
-    runnel_switch(&unused, to->sp, &p);
+  if (runnable* const next = pick_local(p)) {
+    goroutine& to = make_current(p, *next);
+    leaving(self.fiber, to.fiber, true);
+    runnel_switch(&unused, to.sp, &p);
   } else {
+    p.current = nullptr;
     leaving(self.fiber, p.sched_fiber, true);
     runnel_switch(&unused, p.sched_sp, &p);
   }
   __builtin_unreachable();
 }
 
-processor* switch_into(processor& p, goroutine& to) noexcept {
-  p.current = &to;
-  to.state.store(goroutine_state::running, std::memory_order_relaxed);
-  give_exceptions(*p.eh, to.exceptions);
+processor* switch_into(processor& p, runnable& next) noexcept {
+  goroutine& to = make_current(p, next);
   sanitizer_fiber& own = p.sched_fiber;
   leaving(own, to.fiber, false);
   auto* now = static_cast<processor*>(runnel_switch(&p.sched_sp, to.sp, &p));

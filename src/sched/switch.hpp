@@ -32,15 +32,15 @@ inline void give_exceptions(exception_state& thread, exception_state& from) noex
   }
 }
 
-/// Leaves `self` (the running goroutine of `p`) for another one, or for the scheduler's context where `to` is null.
+/// Leaves `self` (the running goroutine of `p`) for another one, or for the scheduler's context where `next` is null.
 /// Returns when `self` runs again, perhaps on another processor.
-void switch_away(processor& p, goroutine& self, goroutine* to) noexcept;
+void switch_away(processor& p, goroutine& self, runnable* next) noexcept;
 
 /// Leaves the ended goroutine `self` for ever.
 [[noreturn]] void switch_from_ended(processor& p, goroutine& self) noexcept;
 
 /// From the scheduler's context into `to`; returns when a goroutine hands back, with the processor this thread now
 /// has (null: it lost it to lock_os_thread).
-processor* switch_into(processor& p, goroutine& to) noexcept;
+processor* switch_into(processor& p, runnable& next) noexcept;
 
 }  // namespace runnel::detail

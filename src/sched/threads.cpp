@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 
@@ -13,6 +14,7 @@
 #include "sched/contention.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/signal_stack.hpp"
+#include "sched/spawn.hpp"
 #include "sched/switch.hpp"
 #include "sched/thread_agent.hpp"
 
@@ -71,6 +73,16 @@ void report_limit(const char* why) noexcept {
   write_stderr(" processors); goroutines wait until a thread comes back from the kernel\n");
 }
 
+// Address space for the stacks that a processor keeps.
+bool allow_stack_cache() noexcept {
+  try {
+    default_stacks().allow_cache();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 processor* new_processor() noexcept {
@@ -87,7 +99,7 @@ processor* new_processor() noexcept {
   p->random = random_source(index + 1);
   p->timers = sched.timers->make_heap(*p);
   sched.all[index].store(p);
-  if (!try_start_thread(*p)) {
+  if (!allow_stack_cache() || !try_start_thread(*p)) {
     report_limit("no more threads can be created");
     return nullptr;  // its slot stays, without work
   }
@@ -156,10 +168,7 @@ void finish_detached_thread() noexcept {
   thread_agent& t = *this_thread();
   goroutine& g = *t.leaving;
   if (t.leaving_ended) {
-    g.fiber.destroy();
-    g.state.store(goroutine_state::dead, std::memory_order_release);
-    sched.ended_outside.fetch_add(1);
-    g.owner->give_one(&g);
+    free_goroutine(nullptr, g);
   } else {
     push_global(&g);
     wake_for_work();

@@ -15,8 +15,8 @@ void yield_goroutine() noexcept {
     return;
   }
   goroutine& self = *p->current;
-  goroutine* to = pick_local(*p);
-  if (to == nullptr) {
+  runnable* next = pick_local(*p);
+  if (next == nullptr) {
     // Where there is nothing here, only every so often is the rest of the world asked, so that yielding alone costs
     // little.
     const bool look = p->has_queued_work() || fair_turn(*p) || sched.global_size.load() != 0 ||
@@ -30,7 +30,7 @@ void yield_goroutine() noexcept {
   }
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
   p->pending.set(pending_action::kind::requeue, &self);
-  switch_away(*p, self, to);
+  switch_away(*p, self, next);
 }
 
 void attend() noexcept {

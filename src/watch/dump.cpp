@@ -20,15 +20,16 @@ constexpr std::uint64_t any_scope = 0;
 template <class F>
 void for_each_view(std::uint64_t scope, F f) {
   const goroutine_table all;
-  goroutine* const self = this_goroutine_or_null();
+  const goroutine* const caller = this_goroutine_or_null();
+  const seed* const self = caller != nullptr ? caller->origin : nullptr;
   goroutine_view view;
   const auto show = [&](const goroutine_table::entry& e) {
-    if (look_at(*e.g, e.id, view) && (scope == any_scope || view.scope == scope)) f(view);
+    if (look_at(*e.s, e.id, view) && (scope == any_scope || view.scope == scope)) f(view);
   };
   for (const auto& e : all)
-    if (e.g == self) show(e);
+    if (e.s == self) show(e);
   for (const auto& e : all)
-    if (e.g != self) show(e);
+    if (e.s != self) show(e);
 }
 
 void write_all(text_out& out, std::uint64_t scope) {
@@ -41,12 +42,12 @@ void write_all(text_out& out, std::uint64_t scope) {
 }
 
 // A view has room for most names only.
-void read_long_name(goroutine& g, std::string& name) {
+void read_long_name(seed& s, std::string& name) {
   std::string whole;
   std::size_t length = name.size();
   do {
     whole.resize(length + 1);
-    length = copy_goroutine_name(g, whole.data(), whole.size());
+    length = copy_goroutine_name(s, whole.data(), whole.size());
   } while (length >= whole.size());
   whole.resize(length);
   if (length > name.size()) name = std::move(whole);  // it may have ended, or changed its name
@@ -81,9 +82,9 @@ std::vector<goroutine_info> goroutines() {
   std::vector<goroutine_info> all;
   detail::goroutine_view view;
   for (const auto& e : detail::goroutine_table()) {
-    if (!detail::look_at(*e.g, e.id, view)) continue;
+    if (!detail::look_at(*e.s, e.id, view)) continue;
     goroutine_info info = detail::describe(view);
-    if (info.name.size() + 1 == sizeof view.name) detail::read_long_name(*e.g, info.name);
+    if (info.name.size() + 1 == sizeof view.name) detail::read_long_name(*e.s, info.name);
     all.push_back(std::move(info));
   }
   return all;
@@ -97,7 +98,8 @@ void dump_goroutines(std::ostream& out) {
 }
 
 void this_goroutine::set_name(std::string_view name) {
-  if (detail::goroutine* g = detail::this_goroutine_or_null()) detail::set_goroutine_name(*g, name);
+  if (detail::goroutine* g = detail::this_goroutine_or_null())
+    detail::set_goroutine_name(*g->origin, name);
 }
 
 }  // namespace runnel

@@ -12,17 +12,21 @@ namespace {
 
 constexpr int most_attempts = 2000;
 
-RUNNEL_UNCHECKED void read_fields(goroutine& g, goroutine_view& into) noexcept {
-  into.id = g.id;
-  into.parent = g.parent;
-  into.scope = g.scope;
-  into.reason = g.reason.load();
-  into.waiting_since = g.since.load();
-  into.created_at = reinterpret_cast<std::uintptr_t>(g.created_at);
+RUNNEL_UNCHECKED void read_origin(const seed& s, goroutine_view& into) noexcept {
+  into.id = s.id;
+  into.parent = s.parent;
+  into.scope = s.scope;
+  into.created_at = reinterpret_cast<std::uintptr_t>(s.created_at);
 }
 
-RUNNEL_UNCHECKED std::uint64_t id_of(const goroutine& g) noexcept { return g.id; }
-RUNNEL_UNCHECKED std::uint64_t scope_of(const goroutine& g) noexcept { return g.scope; }
+void read_wait(const goroutine& g, goroutine_view& into) noexcept {
+  into.reason = g.reason.load();
+  into.waiting_since = g.since.load();
+}
+
+RUNNEL_UNCHECKED std::uint64_t id_of(const seed& s) noexcept { return s.id; }
+RUNNEL_UNCHECKED std::uint64_t scope_of(const seed& s) noexcept { return s.scope; }
+RUNNEL_UNCHECKED const seed* origin_of(const goroutine& g) noexcept { return g.origin; }
 RUNNEL_UNCHECKED bool off_its_stack(const goroutine& g) noexcept {
   return __atomic_load_n(&g.sp, __ATOMIC_ACQUIRE) !=
          nullptr;  // acquire: pairs with the store in runnel_switch
@@ -33,32 +37,46 @@ goroutine_state shown(goroutine_state s) noexcept {
   return s == goroutine_state::scanning ? goroutine_state::waiting : s;
 }
 
+// One without a stack has yet to begin. acquire: pairs with the release in plant()
+goroutine_state state_of(const seed& s) noexcept {
+  const goroutine* g = s.body.load(std::memory_order_acquire);
+  return g != nullptr ? shown(g->state.load()) : goroutine_state::runnable;
+}
+
 // Not held still: true if it was the same goroutine before and after.
-bool read_in_passing(goroutine& g, std::uint64_t id, goroutine_view& into) noexcept {
-  into.state = shown(g.state.load());
-  read_fields(g, into);
-  copy_goroutine_name(g, into.name, sizeof into.name);
-  std::atomic_thread_fence(
-      std::memory_order_acquire);  // pairs with the release of the state at a goroutine's start
-  return into.state != goroutine_state::dead && into.id == id &&
-         g.state.load() != goroutine_state::dead && id_of(g) == id;
+bool read_in_passing(seed& s, std::uint64_t id, goroutine_view& into) noexcept {
+  // acquire: pairs with the release in start_goroutine()
+  if (!s.alive.load(std::memory_order_acquire)) return false;
+  into.state = state_of(s);
+  if (const goroutine* g = s.body.load()) read_wait(*g, into);
+  read_origin(s, into);
+  copy_goroutine_name(s, into.name, sizeof into.name);
+  std::atomic_thread_fence(std::memory_order_acquire);  // the fields before what follows
+  return into.state != goroutine_state::dead && into.id == id && s.alive.load() && id_of(s) == id;
 }
 
 enum class claim_result { looked, not_parked, try_again };
 
-[[nodiscard]] claim_result look_if_parked(goroutine& g, goroutine_view& into) noexcept {
+// A stack may have passed to another goroutine before it was claimed.
+[[nodiscard]] claim_result look_if_parked(seed& s, std::uint64_t id,
+                                          goroutine_view& into) noexcept {
+  goroutine* const g = s.body.load(std::memory_order_acquire);  // acquire: pairs with plant()
+  if (g == nullptr) return claim_result::not_parked;
   auto expected = goroutine_state::waiting;
-  if (!g.state.compare_exchange_strong(expected, goroutine_state::scanning))
+  if (!g->state.compare_exchange_strong(expected, goroutine_state::scanning))
     return expected == goroutine_state::scanning ? claim_result::try_again
                                                  : claim_result::not_parked;
-  const bool still = off_its_stack(g);
-  if (still) {
-    read_fields(g, into);
+  const bool still = off_its_stack(*g);
+  const bool same = origin_of(*g) == &s && id_of(s) == id;
+  if (still && same) {
+    read_origin(s, into);
+    read_wait(*g, into);
     into.state = goroutine_state::waiting;
-    copy_goroutine_name(g, into.name, sizeof into.name);
-    walk_parked_stack(g, into.stack);
+    copy_goroutine_name(s, into.name, sizeof into.name);
+    walk_parked_stack(*g, into.stack);
   }
-  g.state.store(goroutine_state::waiting);
+  g->state.store(goroutine_state::waiting);
+  if (!same) return claim_result::not_parked;
   return still ? claim_result::looked : claim_result::try_again;
 }
 
@@ -68,12 +86,8 @@ bool by_id(const goroutine_table::entry& a, const goroutine_table::entry& b) noe
 
 template <class F>
 void for_each_alive(F f) {
-  for_each_stack_class([&f](stack_class& c) {
-    c.for_each([&f](stack_block* b) {
-      auto& g = *static_cast<goroutine*>(b);
-      const goroutine_state s = g.state.load();
-      if (s != goroutine_state::dead) f(g, s);
-    });
+  seeds.for_each([&f](seed& s) {
+    if (s.alive.load()) f(s);
   });
 }
 
@@ -81,25 +95,27 @@ void for_each_alive(F f) {
 
 // The wait for one that is leaving its stack is bounded, and nothing is claimed meanwhile: what it
 // still does there may itself have to wait for the claim.
-bool look_at(goroutine& g, std::uint64_t id, goroutine_view& into) noexcept {
+bool look_at(seed& s, std::uint64_t id, goroutine_view& into) noexcept {
   into.stack.count = 0;
-  const bool self = &g == this_goroutine_or_null();
+  const goroutine* const caller = this_goroutine_or_null();
+  const bool self = caller != nullptr && caller->origin == &s;
   for (int i = 0; !self && i < most_attempts; ++i) {
-    const claim_result r = look_if_parked(g, into);
-    if (r == claim_result::looked) return into.id == id;
+    const claim_result r = look_if_parked(s, id, into);
+    if (r == claim_result::looked) return true;
     if (r == claim_result::not_parked) break;
     sched_yield();
   }
-  if (!read_in_passing(g, id, into)) return false;
+  if (!read_in_passing(s, id, into)) return false;
   if (self) walk_own_stack(into.stack);
   return true;
 }
 
 void look_at_self(goroutine& self, goroutine_view& into) noexcept {
-  read_fields(self, into);
+  read_origin(*self.origin, into);
+  read_wait(self, into);
   into.state = goroutine_state::running;
   into.stack.count = 0;
-  const char* name = self.name.load();
+  const char* name = self.origin->name.load();
   if (name == nullptr) name = "";
   std::size_t n = 0;
   for (; name[n] != '\0' && n + 1 < sizeof into.name; ++n) into.name[n] = name[n];
@@ -108,9 +124,10 @@ void look_at_self(goroutine& self, goroutine_view& into) noexcept {
 
 scope_count count_scope(std::uint64_t scope) noexcept {
   scope_count n;
-  for_each_alive([&n, scope](goroutine& g, goroutine_state s) {
-    if (scope_of(g) != scope) return;
+  for_each_alive([&n, scope](seed& one) {
+    if (scope_of(one) != scope) return;
     ++n.alive;
+    const goroutine_state s = state_of(one);
     if (s == goroutine_state::runnable || s == goroutine_state::running) ++n.active;
   });
   return n;
@@ -118,7 +135,7 @@ scope_count count_scope(std::uint64_t scope) noexcept {
 
 goroutine_table::goroutine_table() noexcept {
   std::size_t n = 0;
-  for_each_alive([&n](goroutine&, goroutine_state) { ++n; });
+  for_each_alive([&n](seed&) { ++n; });
   while (!fill(n + n / 8 + 64)) n *= 2;
   std::sort(entries_, entries_ + size_, by_id);
 }
@@ -137,9 +154,9 @@ bool goroutine_table::fill(std::size_t room) noexcept {
   mapped_ = bytes;
   size_ = 0;
   bool fits = true;
-  for_each_alive([&](goroutine& g, goroutine_state) {
+  for_each_alive([&](seed& s) {
     if (size_ < room)
-      entries_[size_++] = {id_of(g), &g};
+      entries_[size_++] = {id_of(s), &s};
     else
       fits = false;
   });

@@ -3,7 +3,7 @@
 // A parked goroutine is claimed first (state waiting -> scanning), so that nobody lets it run while
 // its stack is walked. Its state says waiting a little before it is off its stack: until then its
 // saved stack pointer is null. Others cannot be held still: their fields are read and used only if
-// the block still belongs to the same goroutine afterwards.
+// the seed still belongs to the same goroutine afterwards.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,8 +25,8 @@ struct goroutine_view {
   walked_stack stack;   // empty where it could not be walked
 };
 
-/// False: `g` is not alive, or has become another goroutine than the one with this id.
-bool look_at(goroutine& g, std::uint64_t id, goroutine_view& into) noexcept;
+/// False: `s` is not alive, or has become another goroutine than the one with this id.
+bool look_at(seed& s, std::uint64_t id, goroutine_view& into) noexcept;
 
 /// The calling goroutine's view of itself, without a lock; the stack is left empty.
 void look_at_self(goroutine& self, goroutine_view& into) noexcept;
@@ -44,7 +44,7 @@ class goroutine_table {
  public:
   struct entry {
     std::uint64_t id;
-    goroutine* g;
+    seed* s;
   };
 
   goroutine_table() noexcept;

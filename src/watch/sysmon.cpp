@@ -207,7 +207,7 @@ class monitor {
     kept_house_ = now;
     count_cpus_again();
     bool more = false;
-    for_each_stack_class([&](stack_class& c) { more = c.trim() || more; });
+    for (stack_class& c : stack_classes) more = c.trim() || more;
     return more;
   }
 

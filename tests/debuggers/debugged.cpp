@@ -1,5 +1,6 @@
-// What the debuggers' tests look at. "stop": goroutines in several states when stop_here() is called. "clean": a little of
+// What the debuggers' tests look at. "stop": goroutines in several states when stop_here() is called. "start": then there are some that have not begun. "clean": a little of
 // everything, without a fault. "fault": a goroutine reads memory that another has given back.
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -54,6 +55,22 @@ SCENARIO(stop) {
     stop_here();
     c.send(1);
     c.send(1);
+    all.wait();
+  });
+}
+
+SCENARIO(start) {
+  runnel::run({.max_procs = 1}, [] {
+    // While the debugger stops all threads, others may take over from main's. They come to a few of these.
+    std::atomic<bool> stopped{false};
+    runnel::wait_group all;
+    for (int i = 0; i < 100; ++i)
+      all.go([&] {
+        while (!stopped) {
+        }
+      });
+    stop_here();
+    stopped = true;
     all.wait();
   });
 }

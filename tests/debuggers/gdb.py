@@ -10,13 +10,15 @@ import subprocess
 import sys
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/runnel-gdb.py"
+# The last one is the last that another thread would begin. Its number depends on the processor that main is on.
+BT_OF_THE_LAST = 'python gdb.execute("goroutine %d bt" % max(int(s["id"]) for s in goroutines()))'
 
 
-def gdb(program, *commands):
+def gdb(program, scenario, *commands):
     arguments = ["gdb", "-batch", "-nx", "-ex", f"source {SCRIPT}"]
     for command in commands:
         arguments += ["-ex", command]
-    done = subprocess.run([*arguments, "--args", program, "stop"], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([*arguments, "--args", program, scenario], capture_output=True, text=True, timeout=200)
     return done.stdout + done.stderr
 
 
@@ -24,7 +26,7 @@ def main(program):
     if not shutil.which("gdb"):
         print("gdb is not installed")
         return 77
-    text = gdb(program, "break stop_here", "run", "info goroutines")
+    text = gdb(program, "stop", "break stop_here", "run", "info goroutines")
     if "ptrace" in text:
         print("gdb may not trace programs here\n" + text)
         return 77
@@ -33,7 +35,7 @@ def main(program):
     if faults or not re.search(r"^ +1  running +main", text, re.M):
         print(f"not in the list: {faults}\n{text}")
         return 1
-    text = gdb(program, "break stop_here", "run", f"goroutine {rows['free']} bt", "echo --\\n",
+    text = gdb(program, "stop", "break stop_here", "run", f"goroutine {rows['free']} bt", "echo --\\n",
                f"goroutine {rows['locked']} bt", "goroutine 1 bt 1", "goroutine 999 bt", "continue")
     free, _, rest = text.partition("--\n")
     for what, found in {"the stack of one that waits": "wait_here" in free,
@@ -44,6 +46,10 @@ def main(program):
         if not found:
             print(f"missing: {what}\n{text}")
             return 1
+    text = gdb(program, "start", "break stop_here", "run", "info goroutines", BT_OF_THE_LAST)
+    if not re.search(r"^ +\d+  runnable +started in .*debugged\.cpp", text, re.M) or "has not begun" not in text:
+        print(f"those that have not begun are not shown\n{text}")
+        return 1
     return 0
 
 

@@ -117,6 +117,19 @@ TEST(Threads, WhereNoMoreCanBeHadThatIsSaidOnceAndGoroutinesWait) {
   EXPECT_ERR_HAS(r, "goroutines wait until a thread comes back from the kernel\n");
 }
 
+TEST(Stacks, WhereNoMoreCanBeHadGoThrowsAndAllThatWereStartedRun) {
+  if (slowdown > 1) GTEST_SKIP() << "sanitizers and emulators need the address space";
+  for (const char* scenario : {"stacks_run_out", "promises_run_out"})
+    for (const char* procs : {"1", "2", "8"}) {
+      const child_result r =
+          run_program("environment", scenario, {std::string("RUNNEL_MAXPROCS=") + procs});
+      EXPECT_EXIT_CODE(r, 0);
+      EXPECT_TRUE(starts_with(r.out, "runnel: cannot map a goroutine stack of 262144 bytes"))
+          << r.describe();
+      EXPECT_TRUE(r.out.ends_with("\nall ran\n")) << r.describe();
+    }
+}
+
 TEST(Leaks, AreIgnoredByDefault) {
   const child_result r = run_program("environment", "leaks_two");
   EXPECT_EXIT_CODE(r, 0);

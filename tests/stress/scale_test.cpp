@@ -48,6 +48,23 @@ long memory_held() {
          1024;
 }
 
+// Many that are started before the first of them runs, and then end at once, need few stacks.
+TEST(Scale, ManyStartedAtOnceTakeLittleMemory) {
+  const long n = goroutines_wanted();
+  runnel::run({.max_procs = 1}, [n] {
+    const long before = memory_held();
+    runnel::wait_group all;
+    std::atomic<long> sum{0};
+    for (long i = 0; i < n; ++i) all.go([&sum, i] { sum += i; });
+    all.wait();
+    const long taken = memory_held() - before;
+    EXPECT_EQ(sum, n * (n - 1) / 2);
+    if (slowdown == 1) {
+      EXPECT_LT(taken, n * 512 + (4 << 20));
+    }
+  });
+}
+
 // Parks n goroutines on one channel, closes it, and waits for all to end; how much memory they took.
 long park_and_wake(long n, std::chrono::nanoseconds& woken_within) {
   const long before = memory_held();

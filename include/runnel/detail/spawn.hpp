@@ -1,4 +1,4 @@
-// How `go` hands a closure to the runtime: built in place at the top of the new goroutine's stack.
+// How `go` hands a closure to the runtime: built in place in what the new goroutine grows from.
 #pragma once
 #include <cstddef>
 #include <new>
@@ -11,22 +11,24 @@
 namespace runnel::detail {
 
 struct goroutine;
+struct seed;
 
 struct new_goroutine {
-  goroutine* g;
+  seed* s;
   void* storage;  // for the closure
 };
 
-/// A stack with room for a closure of `bytes` at its top. `stack_size` 0: the default. Throws std::system_error when
-/// no stack can be had, std::logic_error in the child of a fork.
-new_goroutine make_goroutine(std::size_t bytes, std::size_t stack_size, std::string_view name);
+/// Closures that are larger than this, or aligned more strictly, live on the heap.
+inline constexpr std::size_t largest_inline_closure = 112;
+inline constexpr std::size_t closure_alignment = 16;
+
+/// A goroutine to be, with room for a closure. `stack_size` 0: the default. Throws std::system_error when no stack can
+/// be had, std::bad_alloc.
+new_goroutine make_goroutine(std::size_t stack_size, std::string_view name);
 /// Queues it. `entry` runs and destroys the closure.
 void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at) noexcept;
 /// The closure could not be built.
 void abandon_goroutine(new_goroutine made) noexcept;
-
-/// Closures larger than this live on the heap instead of on the stack.
-inline constexpr std::size_t largest_inline_closure = 2048;
 
 template <class C>
 void run_inline_closure(void* storage) {
@@ -50,8 +52,8 @@ void run_heap_closure(void* storage) {
 
 template <class C, class Make>
 void spawn(std::size_t stack_size, std::string_view name, void* created_at, Make&& make) {
-  if constexpr (sizeof(C) <= largest_inline_closure && alignof(C) <= 64) {
-    const new_goroutine made = make_goroutine(sizeof(C), stack_size, name);
+  if constexpr (sizeof(C) <= largest_inline_closure && alignof(C) <= closure_alignment) {
+    const new_goroutine made = make_goroutine(stack_size, name);
     if constexpr (noexcept(make(made.storage))) {
       make(made.storage);
     } else {
@@ -75,7 +77,7 @@ void spawn(std::size_t stack_size, std::string_view name, void* created_at, Make
       closure = static_cast<C*>(std::exchange(guard.raw, nullptr));
     }
     try {
-      const new_goroutine made = make_goroutine(sizeof(C*), stack_size, name);
+      const new_goroutine made = make_goroutine(stack_size, name);
       *static_cast<C**>(made.storage) = closure;
       start_goroutine(made, &run_heap_closure<C>, created_at);
     } catch (...) {

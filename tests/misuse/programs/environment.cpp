@@ -1,8 +1,10 @@
 // What the environment sets.
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 #include <thread>
 
 #include <malloc.h>
@@ -87,6 +89,48 @@ SCENARIO(threads_run_out) {
   watcher.join();
   std::printf("after run\n");
 }
+
+namespace {
+
+// Starts goroutines until no stack can be had for one more. All that were started then park at once, each on its own.
+void run_out_of_stacks(bool begin_as_started) {
+  ::mallopt(M_ARENA_MAX, 1);  // see threads_run_out
+  runnel::run([&] {
+    runnel::wait_group all;
+    const runnel::chan<void> release;
+    std::atomic<int> parked{0};
+    std::atomic<int> ended{0};
+    int started = 0;
+    runnel::yield();
+    const rlim_t mapped = address_space() + (512U << 20U);
+    const struct rlimit no_more { mapped, mapped };
+    ::setrlimit(RLIMIT_AS, &no_more);
+    try {
+      for (;; ++started) {
+        all.add(1);
+        runnel::go([&] {
+          ++parked;
+          release.recv();
+          ++ended;
+          all.done();
+        });
+        if (begin_as_started) runnel::yield();
+      }
+    } catch (const std::system_error& e) {
+      all.done();
+      std::printf("%s\n", e.what());
+    }
+    while (parked < started) runnel::yield();
+    release.close();
+    all.wait();
+    std::printf("%s\n", started > 100 && ended == started ? "all ran" : "some did not run");
+  });
+}
+
+}  // namespace
+
+SCENARIO(stacks_run_out) { run_out_of_stacks(true); }
+SCENARIO(promises_run_out) { run_out_of_stacks(false); }
 SCENARIO(leaks_two) {
   runnel::run([] {
     runnel::go({.name = "left behind"}, [] { runnel::chan<int>().recv(); });

@@ -1,0 +1,77 @@
+// What `go` makes: a goroutine that has no stack yet.
+//
+// A seed lives from the call of go to the end of its goroutine. It holds the closure, and what dumps tell of where the
+// goroutine comes from. The stack comes when a processor is about to run it: a goroutine that ends soon passes its
+// stack on, still warm, to the next one, so that a thousand that were started at once may need one stack. That there
+// will be a stack (of default_stacks()) is promised to every seed, in use or not (stack_class::promise).
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <runnel/detail/spawn.hpp>
+#include <runnel/detail/spinlock.hpp>
+
+#include "base/cpu.hpp"
+#include "base/free_list.hpp"
+
+namespace runnel::detail {
+
+/// What a run queue holds: a goroutine, or the seed of one that has not begun.
+struct runnable {
+  runnable* link = nullptr;  // owner: the queue or free list that it is in
+  bool begun = false;        // immutable while queued; true: it is a goroutine
+};
+
+struct alignas(cache_line) seed : runnable {
+  std::atomic<bool> alive{false};         // from start_goroutine() to the end of the goroutine
+  std::atomic<goroutine*> body{nullptr};  // the goroutine, once it has a stack
+  seed* batch_link = nullptr;             // in the store's list of batches: the next batch
+  // Immutable while it is alive, but for the name, which only the goroutine changes, and the scope (run_main).
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;          // 0: started by a plain thread
+  std::uint64_t scope = 0;           // the run() under which it was started; 0: none
+  void* created_at = nullptr;        // return address of the call of go
+  void (*entry)(void*) = nullptr;    // runs and destroys the closure
+  std::atomic<char*> name{nullptr};  // owned, from malloc; null: none
+  alignas(closure_alignment) std::byte closure[largest_inline_closure];
+};
+static_assert(sizeof(seed) == 192);
+
+/// Begins to fetch what is touched when `r` begins or goes on. Null: no effect.
+inline void fetch_early(const runnable* r) noexcept {
+  __builtin_prefetch(r, 1);
+  __builtin_prefetch(reinterpret_cast<const std::byte*>(r) + cache_line, 1);
+}
+
+/// All seeds. Thread-safe.
+class seed_store {
+ public:
+  /// A free list of 1 to batch_size seeds. Throws std::bad_alloc, and std::system_error where no stack can be promised.
+  free_list<seed> take();
+  void give(free_list<seed> batch) noexcept;
+  seed* take_one();
+  void give_one(seed* s) noexcept;
+  /// Calls f for every seed there is. Takes no lock.
+  template <class F>
+  void for_each(F&& f) {
+    for (slab* s = slabs_.load(); s != nullptr; s = s->next)
+      for (seed& one : s->seeds) f(one);
+  }
+
+ private:
+  struct slab {
+    slab* next = nullptr;
+    seed seeds[2 * batch_size];
+  };
+
+  void add_slab();
+
+  std::atomic<slab*> slabs_{nullptr};  // the newest first; written under mu_, never taken away
+  spinlock mu_;
+  free_depot<seed> free_;  // guarded by mu_
+};
+
+extern seed_store seeds;
+
+}  // namespace runnel::detail

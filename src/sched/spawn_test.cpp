@@ -1,0 +1,78 @@
+// When a goroutine gets its stack. Each test wants a process of its own: how guards are made is found out once.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <system_error>
+
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/wait_group.hpp>
+
+#include "sched/seed.hpp"
+#include "stack/stack.hpp"
+
+namespace {
+
+using namespace runnel;
+
+// How many goroutines have been started and not begun.
+int without_stack() {
+  int n = 0;
+  detail::seeds.for_each([&n](const detail::seed& s) {
+    if (s.alive && s.body == nullptr) ++n;
+  });
+  return n;
+}
+
+int without_stack_of(int started, const go_options& options) {
+  return run({.max_procs = 1}, [&] {
+    wait_group all;
+    all.add(started);
+    for (int i = 0; i < started; ++i) go(options, [&all] { all.done(); });
+    const int n = without_stack();
+    all.wait();
+    return n;
+  });
+}
+
+TEST(Spawn, AStackComesWhenAGoroutineBegins) {
+  if (detail::guards() == detail::guard_kind::mprotect) GTEST_SKIP() << "guards take mappings here";
+  EXPECT_GE(without_stack_of(1000, {}), 900);  // sysmon may have had one more processor begin some
+}
+
+TEST(Spawn, OneOfASpecialSizeIsTakenAtOnce) {
+  EXPECT_EQ(without_stack_of(1000, {.stack_size = 1 << 16}), 0);
+}
+
+TEST(Spawn, WhereAGuardTakesMappingsTheStackIsTakenAtOnce) {
+  detail::use_mprotect_guards();
+  EXPECT_EQ(without_stack_of(1000, {}), 0);
+}
+
+// With mappings used up, go() throws, and all that were started before run.
+TEST(Spawn, WhereMappingsRunOutNothingThatWasStartedIsLost) {
+  detail::use_mprotect_guards();
+  run([] {
+    const chan<void> release;
+    wait_group all;
+    int started = 0;
+    std::atomic<int> ran{0};
+    EXPECT_THROW(
+        for (;;) {
+          go([&] {
+            release.recv();
+            ++ran;
+            all.done();
+          });
+          all.add(1);
+          ++started;
+        },
+        std::system_error);
+    EXPECT_GT(started, 1000);
+    release.close();
+    all.wait();
+    EXPECT_EQ(ran, started);
+  });
+}
+
+}  // namespace
