@@ -108,9 +108,10 @@ void adapt_gathering(std::uint32_t fired) noexcept {
     least = least > first_gathering ? least / 2 : 0;
 }
 
-// What the watcher found due goes to whoever may run it: itself if a processor is spare. True: it is active now.
-bool activate_watcher(processor& p) noexcept {
-  if (p.next.load() == nullptr && !p.has_queued_work()) return false;
+// What the watcher found due goes to whoever may run it: itself if a processor is spare. What it has started stands from
+// the mark `from`. True: it is active now.
+bool activate_watcher(processor& p, std::int64_t from) noexcept {
+  if (p.next.load() == nullptr && p.woken.empty() && p.started_here.mark() == from) return false;
   if (take_spare()) {
     if (remove_idle(p)) {
       count_active();
@@ -118,7 +119,8 @@ bool activate_watcher(processor& p) noexcept {
     }
     sched.spare.fetch_add(1);
   }
-  flush_queues(p);
+  pass_on(p, from);
+  wake_for_work();
   return false;
 }
 
@@ -144,9 +146,10 @@ bool watch_once(processor& p) noexcept {
   if ((p.wake_word.load() & woken_bit) != 0) return false;
   if (!descriptors && sched.spare.load() <= 0) return false;  // nothing was moved yet
   sched.watch_turns.fetch_add(1);
+  const std::int64_t from = p.started_here.mark();
   const std::uint32_t fired = run_due_timers(p);
   adapt_gathering(fired);
-  const bool active = activate_watcher(p);
+  const bool active = activate_watcher(p, from);
   sched.watch_turns.fetch_add(1);
   // What woke nobody may have been the last that could.
   if (fired > 0 && !active && sched.wake_monitor != nullptr) sched.wake_monitor();
@@ -237,9 +240,7 @@ bool retire_if_contended(processor& p) noexcept {
   if (!may_be_judged(p) || !contended(p) || stepping_back.exchange(true)) return false;
   const bool others_run = running_freely() > 1;
   if (others_run) {
-    // What was started here is left for others to steal, oldest first: through the global queue all would begin before any
-    // of their children, and a tree of goroutines would grow in breadth, tenfold each time.
-    move_woken_to_global(p);
+    pass_on(p, p.started_here.mark());
     sched.patience.store(most_patience, std::memory_order_relaxed);
     sched.pace_before.store(0, std::memory_order_relaxed);  // one steps back for each that joins
     p.stolen = 0;
@@ -258,7 +259,7 @@ bool retire_if_surplus(processor& p) noexcept {
   std::int32_t n = sched.spare.load();
   while (n < 0) {
     if (!sched.spare.compare_exchange_weak(n, n + 1)) continue;
-    flush_queues(p);
+    pass_on(p, p.started_here.mark());
     stop_being_active(p);
     stop_spinning(p);
     if (any_queued_work(false)) wake_for_work();

@@ -324,19 +324,19 @@ void push_global(run_list& list) noexcept {
   sched.global_size.store(sched.global.count);
 }
 
-void move_woken_to_global(processor& p) noexcept {
+// To the global queue: what was woken here, and of what was started here all from the mark `from`. What stood before it
+// is left for others to steal, oldest first: through the global queue all would begin before any of their children, and a
+// tree of goroutines would grow in breadth, tenfold each time.
+void pass_on(processor& p, std::int64_t from) noexcept {
   run_list list;
   if (runnable* r = p.next.exchange(nullptr)) list.push_back(r);
   while (runnable* r = p.woken.pop()) list.push_back(r);
+  while (p.started_here.mark() > from) {
+    runnable* r = p.started_here.pop();
+    if (r == nullptr) break;  // thieves were faster
+    list.push_back(r);
+  }
   if (list.count != 0) push_global(list);
-}
-
-void flush_queues(processor& p) noexcept {
-  run_list list;
-  while (runnable* r = take_any_local(p)) list.push_back(r);
-  if (list.count == 0) return;
-  push_global(list);
-  wake_for_work();
 }
 
 bool any_queued_work(bool with_next) noexcept {

@@ -119,6 +119,11 @@ class started_queue {
     return r;
   }
 
+  /// Owner only. Where the next one will stand: what is pushed from now on stands there or beyond.
+  std::int64_t mark() const noexcept {
+    return bottom_.load(std::memory_order_relaxed);  // only the owner writes it
+  }
+
   /// The oldest, or null (also when another thief was faster).
   runnable* steal() noexcept {
     std::int64_t t = top_.load();

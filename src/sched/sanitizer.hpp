@@ -75,6 +75,18 @@ inline void forget_frames([[maybe_unused]] void* stack_low,
 #endif
 }
 
+/// Memory that is free from here on, until it is used again.
+inline void forbid([[maybe_unused]] const void* at, [[maybe_unused]] std::size_t bytes) noexcept {
+#if RUNNEL_ASAN
+  __asan_poison_memory_region(at, bytes);
+#endif
+}
+inline void allow([[maybe_unused]] const void* at, [[maybe_unused]] std::size_t bytes) noexcept {
+#if RUNNEL_ASAN
+  __asan_unpoison_memory_region(at, bytes);
+#endif
+}
+
 /// What is kept for ever although nothing may point to it any more is no leak.
 inline void keep_for_ever([[maybe_unused]] const void* allocated) noexcept {
 #if RUNNEL_ASAN

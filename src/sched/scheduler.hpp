@@ -123,15 +123,13 @@ runnable* find_work(processor& p) noexcept;           // loop.cpp; blocks while 
 std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all processors; how many fired
 runnable* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
-bool fair_turn(const processor& p) noexcept;       // loop.cpp: now look elsewhere first
-void enter_idle(processor& p) noexcept;            // idle.cpp; returns once woken, active again
-void sleep_idle(processor& p) noexcept;            // its last part, and a new processor's first
-void leave_spinning(processor& p) noexcept;        // idle.cpp
-bool retire_if_surplus(processor& p) noexcept;     // idle.cpp
-bool retire_if_contended(processor& p) noexcept;   // idle.cpp; see sched/contention.hpp
-void move_woken_to_global(processor& p) noexcept;  // loop.cpp: what was woken here
-void flush_queues(
-    processor& p) noexcept;  // loop.cpp: all that is queued here, and wakes somebody for it
+bool fair_turn(const processor& p) noexcept;      // loop.cpp: now look elsewhere first
+void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again
+void sleep_idle(processor& p) noexcept;           // its last part, and a new processor's first
+void leave_spinning(processor& p) noexcept;       // idle.cpp
+bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
+bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp
+void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor* new_processor() noexcept;  // threads.cpp; idle; null: the limit of threads is reached
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
 void enqueue_here(processor& p, runnable* r) noexcept;  // woken queue, or the global one when full

@@ -67,12 +67,16 @@ void free_stack(processor* p, stack_block& b) noexcept {
   if (!is_default) c.take_back(1);
 }
 
-seed* take_seed(processor* p) {
-  if (p == nullptr) [[unlikely]]
-    return seeds.take_one();
-  seed* s = p->seed_cache.get(seeds);
-  fetch_early(p->seed_cache.next());
-  return s;
+seed& take_seed(processor* p) {
+  seed* s = nullptr;
+  if (p != nullptr) [[likely]] {
+    s = p->seed_cache.get(seeds);
+    fetch_early(p->seed_cache.next());
+  } else {
+    s = seeds.take_one();
+  }
+  allow(s->closure, sizeof s->closure);
+  return *s;
 }
 
 // The seed, and its stack if it has one.
@@ -81,6 +85,7 @@ void give_back(processor* p, seed& s) noexcept {
     s.body.store(nullptr, std::memory_order_relaxed);
     free_stack(p, *g);
   }
+  forbid(s.closure, sizeof s.closure);
   if (p != nullptr) [[likely]]
     p->seed_cache.put(seeds, &s);
   else
@@ -149,7 +154,7 @@ new_goroutine make_goroutine(std::size_t stack_size, std::string_view name) {
   if (p == nullptr) [[unlikely]]
     ensure_started();
   stack_class* const early = early_class(stack_size);
-  seed& s = *take_seed(p);
+  seed& s = take_seed(p);
   if (early != nullptr || !name.empty()) [[unlikely]]
     equip(p, s, early, name);
   return {&s, s.closure};

@@ -8,6 +8,7 @@
 #include <runnel/go.hpp>
 #include <runnel/wait_group.hpp>
 
+#include "sched/sanitizer.hpp"
 #include "sched/seed.hpp"
 #include "stack/stack.hpp"
 
@@ -48,6 +49,19 @@ TEST(Spawn, WhereAGuardTakesMappingsTheStackIsTakenAtOnce) {
   detail::use_mprotect_guards();
   EXPECT_EQ(without_stack_of(1000, {}), 0);
 }
+
+#if RUNNEL_ASAN
+TEST(Spawn, AClosureCannotBeUsedOnceItsGoroutineHasEnded) {
+  const void* closure = nullptr;
+  run([&] {
+    wait_group all;
+    all.go([&closure, self = 1] { closure = &self; });
+    all.wait();
+    while (num_goroutines() > 1) yield();
+    EXPECT_TRUE(__asan_address_is_poisoned(closure));
+  });
+}
+#endif
 
 // With mappings used up, go() throws, and all that were started before run.
 TEST(Spawn, WhereMappingsRunOutNothingThatWasStartedIsLost) {
