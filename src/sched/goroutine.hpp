@@ -33,7 +33,7 @@ struct exception_state {
 };
 
 struct goroutine : stack_block, runnable, agent {
-  // Owned by whoever owns the stack. One cache line, from runnable to origin.
+  // Owned by whoever owns the stack. One cache line, from the link of runnable to origin.
   std::atomic<goroutine_state> state{goroutine_state::dead};
   void* sp = nullptr;
   exception_state exceptions;

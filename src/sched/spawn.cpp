@@ -13,7 +13,6 @@
 #include "sched/thread_agent.hpp"
 
 namespace runnel::detail {
-
 namespace {
 
 constinit std::atomic<stack_class*> default_class{nullptr};

@@ -126,8 +126,9 @@ scope_count count_scope(std::uint64_t scope) noexcept {
   scope_count n;
   for_each_alive([&n, scope](seed& one) {
     if (scope_of(one) != scope) return;
-    ++n.alive;
     const goroutine_state s = state_of(one);
+    if (s == goroutine_state::dead) return;  // it is just ending
+    ++n.alive;
     if (s == goroutine_state::runnable || s == goroutine_state::running) ++n.active;
   });
   return n;

@@ -30,6 +30,13 @@ std::atomic<bool> computing{false};
   say("woken");
 }
 
+std::size_t asleep() {
+  std::size_t n = 0;
+  for (const auto& g : runnel::goroutines())
+    if (g.state == "sleep") ++n;
+  return n;
+}
+
 }  // namespace
 
 SCENARIO(everything) {
@@ -68,9 +75,13 @@ SCENARIO(quiet) {
 
 SCENARIO(many) {
   runnel::run([] {
-    for (int i = 0; i < 1000; ++i) runnel::go([] { runnel::sleep_for(1h); });
-    while (runnel::num_goroutines() < 1000) runnel::yield();
-    runnel::sleep_for(20ms);
+    std::atomic<int> begun{0};
+    for (int i = 0; i < 1000; ++i)
+      runnel::go([&] {
+        ++begun;
+        runnel::sleep_for(1h);
+      });
+    while (begun < 1000 || asleep() < 1000) runnel::yield();
     say("ready");
     runnel::sleep_for(1h);
   });
