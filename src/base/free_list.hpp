@@ -111,8 +111,6 @@ class free_cache {
       spill(store);
     a_.push(b);
   }
-  /// What get() returns next, or null.
-  const T* next() const noexcept { return a_.head; }
 
  private:
   template <class Store>

@@ -113,8 +113,6 @@ class started_queue {
     if (t == b) {  // the last one: race the thieves for it
       if (!top_.compare_exchange_strong(t, t + 1)) r = nullptr;
       bottom_.store(b + 1, std::memory_order_relaxed);
-    } else {
-      fetch_early(slot(b - 1).load(std::memory_order_relaxed));
     }
     return r;
   }

@@ -38,12 +38,6 @@ struct alignas(cache_line) seed : runnable {
 };
 static_assert(sizeof(seed) == 192);
 
-/// Begins to fetch what is touched when `r` begins or goes on. Null: no effect.
-inline void fetch_early(const runnable* r) noexcept {
-  __builtin_prefetch(r, 1);
-  __builtin_prefetch(reinterpret_cast<const std::byte*>(r) + cache_line, 1);
-}
-
 /// All seeds. Thread-safe.
 class seed_store {
  public:

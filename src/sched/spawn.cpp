@@ -48,11 +48,7 @@ void count_end(processor* p) noexcept {
 }
 
 stack_block* take_stack(processor* p, stack_class& c) {
-  if (p == nullptr || &c != &default_stacks()) return c.take_one();
-  stack_block* b = p->stacks.get(c);
-  // Each block is on a page of its own: the next one is fetched while this one is used.
-  fetch_early(p->stacks.next());
-  return b;
+  return p != nullptr && &c == &default_stacks() ? p->stacks.get(c) : c.take_one();
 }
 
 void free_stack(processor* p, stack_block& b) noexcept {
@@ -67,13 +63,7 @@ void free_stack(processor* p, stack_block& b) noexcept {
 }
 
 seed& take_seed(processor* p) {
-  seed* s = nullptr;
-  if (p != nullptr) [[likely]] {
-    s = p->seed_cache.get(seeds);
-    fetch_early(p->seed_cache.next());
-  } else {
-    s = seeds.take_one();
-  }
+  seed* s = p != nullptr ? p->seed_cache.get(seeds) : seeds.take_one();
   allow(s->closure, sizeof s->closure);
   return *s;
 }

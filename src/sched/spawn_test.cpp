@@ -65,6 +65,7 @@ TEST(Spawn, AClosureCannotBeUsedOnceItsGoroutineHasEnded) {
 
 // With mappings used up, go() throws, and all that were started before run.
 TEST(Spawn, WhereMappingsRunOutNothingThatWasStartedIsLost) {
+  if (RUNNEL_TSAN) GTEST_SKIP() << "ThreadSanitizer knows some 8,000 stacks at most";
   detail::use_mprotect_guards();
   run([] {
     const chan<void> release;

@@ -37,13 +37,6 @@ inline constexpr std::size_t stagger_step =
 inline constexpr std::size_t stagger_steps = 32;
 inline constexpr std::size_t default_stack_bytes = 256 * 1024;
 
-/// Begins to fetch what a goroutine touches when it starts: its control block and what lies just below. Null: no effect.
-inline void fetch_early(const stack_block* b) noexcept {
-  const auto line = reinterpret_cast<std::uintptr_t>(b) + sizeof(stack_block);
-  for (const std::uintptr_t below : {128, 64, 0})
-    __builtin_prefetch(reinterpret_cast<const void*>(line - below), 1);
-}
-
 /// All stacks of one size. Thread-safe.
 class stack_class {
  public:
