@@ -20,7 +20,7 @@ struct pending_action {
   enum class kind : std::uint8_t { none, unlock, call, requeue, requeue_globally, free };
   kind what = kind::none;
   void (*fn)(void*) = nullptr;  // call
-  void* arg = nullptr;          // the lock, fn's argument, or the goroutine
+  void* arg = nullptr;          // the lock, fn's argument, the runnable or (free) the goroutine
 
   // Field by field, here and where it is read: a copy of the whole would wait for the separate stores before it.
   void set(kind k, void* a, void (*f)(void*) = nullptr) noexcept {

@@ -19,10 +19,10 @@ void run_pending(processor& p) noexcept {
       p.pending.fn(arg);
       break;
     case pending_action::kind::requeue:
-      enqueue_here(p, static_cast<goroutine*>(arg));
+      enqueue_here(p, static_cast<runnable*>(arg));
       break;
     case pending_action::kind::requeue_globally:
-      push_global(static_cast<goroutine*>(arg));
+      push_global(static_cast<runnable*>(arg));
       break;
     case pending_action::kind::free:
       free_goroutine(&p, *static_cast<goroutine*>(arg));

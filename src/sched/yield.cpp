@@ -24,12 +24,12 @@ void yield_goroutine() noexcept {
     if (!look) return;
     p->preempt.store(false, std::memory_order_relaxed);
     self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-    p->pending.set(pending_action::kind::requeue_globally, &self);
+    p->pending.set(pending_action::kind::requeue_globally, static_cast<runnable*>(&self));
     switch_away(*p, self, nullptr);
     return;
   }
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-  p->pending.set(pending_action::kind::requeue, &self);
+  p->pending.set(pending_action::kind::requeue, static_cast<runnable*>(&self));
   switch_away(*p, self, next);
 }
 
@@ -41,7 +41,7 @@ void attend() noexcept {
   p->slice_was_ended = true;
   goroutine& self = *p->current;
   self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-  p->pending.set(pending_action::kind::requeue_globally, &self);
+  p->pending.set(pending_action::kind::requeue_globally, static_cast<runnable*>(&self));
   switch_away(*p, self, nullptr);
 }
 
