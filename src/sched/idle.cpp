@@ -225,6 +225,7 @@ void sleep_idle(processor& p) noexcept {
     p.wake_word.fetch_and(~woken_bit);
     p.spinning = true;  // whoever woke us counted us
   }
+  p.woken_tick = p.tick.load(std::memory_order_relaxed);
   begin_judging(p);
 }
 

@@ -193,9 +193,10 @@ void judge_last_steal(processor& p) noexcept {
 runnable* look_at_others(processor& p) noexcept {
   judge_last_steal(p);
   runnable* r = steal(p);
-  if (r == nullptr)
-    have_patience();
-  else if (p.stolen != 0) {
+  if (r == nullptr) {
+    // One that has run something since it was woken was not woken in vain.
+    if (p.tick.load(std::memory_order_relaxed) == p.woken_tick) have_patience();
+  } else if (p.stolen != 0) {
     p.stolen_at = now_ns();
     p.stolen_tick = p.tick.load(std::memory_order_relaxed);
   }

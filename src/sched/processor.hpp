@@ -49,6 +49,7 @@ struct processor {
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
   std::uint32_t stolen_tick = 0;  // `tick` then
+  std::uint32_t woken_tick = 0;   // `tick` when it last became active
   std::int64_t oldest_at = 0;     // when the oldest of started_here last had its turn
   bool took_started = false;      // one of started_here was taken since the last fair turn
   bool slice_was_ended = false;   // by attend(): timers that are due come first
