@@ -42,13 +42,12 @@ def word(enumerator):
 
 
 def all_seeds():
-    """Every seed there is, in use or not."""
+    """Every seed that was made, in use or not."""
     slab_type = type_of("seed_store::slab").pointer()
     slab = loaded(value_of("seeds")["slabs_"]).cast(slab_type)
     while slab != 0:
-        seeds = slab["seeds"]
-        low, high = seeds.type.range()
-        yield from (seeds[i] for i in range(low, high + 1))
+        seeds = slab["room"].address.cast(type_of("seed").pointer())
+        yield from (seeds[i] for i in range(int(loaded(slab["used"]))))
         slab = slab["next"].cast(slab_type)
 
 

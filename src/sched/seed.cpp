@@ -1,31 +1,72 @@
 #include "sched/seed.hpp"
 
-#include <iterator>
-#include <memory>
+#include <sys/mman.h>
+#include <algorithm>
 #include <mutex>
+#include <new>
 
 #include "stack/stack.hpp"
 
 namespace runnel::detail {
+namespace {
+
+constexpr int trim_batches = 256;         // bounds one call of trim() to some milliseconds
+constexpr std::size_t page_bytes = 4096;  // the least there is
+
+}  // namespace
 
 constinit seed_store seeds;
 
-// Called with mu_ held. Each seed comes with the promise of a stack.
+// -- slabs: all with mu_ held ----------------------------------------------------------------------------------------
+
 void seed_store::add_slab() {
-  std::unique_ptr<slab> made(new slab);
-  default_stacks().promise(std::size(made->seeds));
-  slab* s = made.release();
+  auto* s = new slab;
   s->next = slabs_.load();
-  for (auto one = std::rbegin(s->seeds); one != std::rend(s->seeds); ++one) free_.give_one(&*one);
+  open_ = s;
   slabs_.store(s);
 }
+
+void seed_store::make_seeds(slab& s, std::uint32_t most, free_list<seed>& into) {
+  const std::uint32_t first = s.used.load();
+  const std::uint32_t end = std::min(first + most, seeds_per_slab);
+  if (end > s.promised) {
+    default_stacks().promise(end - s.promised);
+    s.promised = end;
+  }
+  for (std::uint32_t i = end; i > first; --i) into.push(::new (&s.at(i - 1)) seed);
+  s.used.store(end);
+}
+
+free_list<seed> seed_store::take_from_slab(std::uint32_t most) {
+  if (open_ == nullptr) add_slab();
+  slab& s = *open_;
+  free_list<seed> some;
+  while (some.count < most && s.cold.count > 0) some.push(s.cold.pop());
+  if (some.count == 0) make_seeds(s, most, some);
+  if (!s.has_some()) open_ = s.next_open;
+  return some;
+}
+
+// Once all of a slab's seeds are cold, they are as if they had never been made.
+void seed_store::cool(seed* one) noexcept {
+  auto& s = *reinterpret_cast<slab*>(reinterpret_cast<std::uintptr_t>(one) & ~(slab_bytes - 1));
+  if (!s.has_some()) {
+    s.next_open = open_;
+    open_ = &s;
+  }
+  s.cold.push(one);
+  if (s.cold.count < s.used.load()) return;
+  s.cold = {};
+  s.used.store(0);
+  madvise(reinterpret_cast<std::byte*>(&s) + page_bytes, slab_bytes - page_bytes, MADV_DONTNEED);
+}
+
+// --------------------------------------------------------------------------------------------------------------------
 
 free_list<seed> seed_store::take() {
   const std::lock_guard lock(mu_);
   const free_list<seed> some = free_.take();
-  if (some.count > 0) return some;
-  add_slab();
-  return free_.take();
+  return some.count > 0 ? some : take_from_slab(batch_size);
 }
 
 void seed_store::give(free_list<seed> batch) noexcept {
@@ -35,14 +76,24 @@ void seed_store::give(free_list<seed> batch) noexcept {
 
 seed* seed_store::take_one() {
   const std::lock_guard lock(mu_);
-  if (seed* s = free_.take_one()) return s;
-  add_slab();
-  return free_.take_one();
+  seed* s = free_.take_one();
+  return s != nullptr ? s : take_from_slab(1).pop();
 }
 
 void seed_store::give_one(seed* s) noexcept {
   const std::lock_guard lock(mu_);
   free_.give_one(s);
+}
+
+bool seed_store::trim() noexcept {
+  for (int i = 0; i < trim_batches; ++i) {
+    const std::lock_guard lock(mu_);
+    free_list<seed> idle = free_.take_idle();
+    if (idle.count == 0) break;
+    while (idle.count > 0) cool(idle.pop());
+  }
+  const std::lock_guard lock(mu_);
+  return free_.mark();
 }
 
 }  // namespace runnel::detail

@@ -39,6 +39,9 @@ struct alignas(cache_line) seed : runnable {
 static_assert(sizeof(seed) == 192);
 
 /// All seeds. Thread-safe.
+///
+/// Invariant: a seed is in exactly one place: in use, in one processor's cache, in `free_`, or in its slab, cold or not
+/// yet made. A slab is in `open_` exactly while it has some of the last two kinds.
 class seed_store {
  public:
   /// A free list of 1 to batch_size seeds. Throws std::bad_alloc, and std::system_error where no stack can be promised.
@@ -46,23 +49,44 @@ class seed_store {
   void give(free_list<seed> batch) noexcept;
   seed* take_one();
   void give_one(seed* s) noexcept;
+  /// Gives the memory of slabs none of whose seeds has been needed since the last call back to the kernel. True: some
+  /// are left to look at.
+  bool trim() noexcept;
   /// Calls f for every seed there is. Takes no lock.
   template <class F>
   void for_each(F&& f) {
     for (slab* s = slabs_.load(); s != nullptr; s = s->next)
-      for (seed& one : s->seeds) f(one);
+      for (std::uint32_t i = 0, n = s->used.load(); i < n; ++i) f(s->at(i));
   }
 
  private:
-  struct slab {
-    slab* next = nullptr;
-    seed seeds[2 * batch_size];
+  static constexpr std::size_t slab_bytes = std::size_t{64} << 10;
+  static constexpr std::uint32_t seeds_per_slab = (slab_bytes - cache_line) / sizeof(seed);
+
+  // Aligned to its size, so that the address of a seed tells its slab.
+  struct alignas(slab_bytes) slab {
+    slab* next = nullptr;                // immutable
+    slab* next_open = nullptr;           // guarded by mu_
+    std::atomic<std::uint32_t> used{0};  // seeds that were made; written under mu_
+    std::uint32_t promised =
+        0;                 // guarded by mu_; how many of its seeds have the promise of a stack
+    free_list<seed> cold;  // guarded by mu_
+    alignas(cache_line) std::byte room[seeds_per_slab * sizeof(seed)];
+
+    slab() noexcept {}  // leaves the room untouched
+    seed& at(std::uint32_t i) noexcept { return reinterpret_cast<seed*>(room)[i]; }
+    bool has_some() const noexcept { return cold.count > 0 || used.load() < seeds_per_slab; }
   };
+  static_assert(sizeof(slab) == slab_bytes);
 
   void add_slab();
+  free_list<seed> take_from_slab(std::uint32_t most);
+  static void make_seeds(slab& s, std::uint32_t most, free_list<seed>& into);
+  void cool(seed* one) noexcept;
 
   std::atomic<slab*> slabs_{nullptr};  // the newest first; written under mu_, never taken away
   spinlock mu_;
+  slab* open_ = nullptr;   // guarded by mu_
   free_depot<seed> free_;  // guarded by mu_
 };
 

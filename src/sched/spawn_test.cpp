@@ -8,6 +8,7 @@
 #include <runnel/go.hpp>
 #include <runnel/wait_group.hpp>
 
+#include "../../tests/support/matrix.hpp"
 #include "sched/sanitizer.hpp"
 #include "sched/seed.hpp"
 #include "stack/stack.hpp"
@@ -48,6 +49,32 @@ TEST(Spawn, OneOfASpecialSizeIsTakenAtOnce) {
 TEST(Spawn, WhereAGuardTakesMappingsTheStackIsTakenAtOnce) {
   detail::use_mprotect_guards();
   EXPECT_EQ(without_stack_of(1000, {}), 0);
+}
+
+int seeds_made() {
+  int n = 0;
+  detail::seeds.for_each([&n](const detail::seed&) { ++n; });
+  return n;
+}
+
+long sum_up_to(int n) {
+  wait_group all;
+  std::atomic<long> sum{0};
+  for (int i = 0; i < n; ++i) all.go([&sum, i] { sum += i; });
+  all.wait();
+  return sum;
+}
+
+TEST(Spawn, SeedsThatNobodyNeedsAreGivenBack) {
+  constexpr int many = 20'000;
+  static constexpr long sum = long{many} * (many - 1) / 2;
+  run({.max_procs = 1}, [] {
+    EXPECT_EQ(sum_up_to(many), sum);
+    EXPECT_GE(seeds_made(), many / 2);  // sysmon may have had one more processor begin some
+    // What processors keep holds a few slabs.
+    EXPECT_TRUE(runnel_test::eventually([] { return seeds_made() < many / 10; }));
+    EXPECT_EQ(sum_up_to(many), sum);
+  });
 }
 
 #if RUNNEL_ASAN

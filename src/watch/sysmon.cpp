@@ -13,6 +13,7 @@
 #include "base/futex.hpp"
 #include "base/output.hpp"
 #include "sched/scheduler.hpp"
+#include "sched/seed.hpp"
 #include "stack/stack.hpp"
 #include "watch/deadlock.hpp"
 
@@ -208,6 +209,7 @@ class monitor {
     count_cpus_again();
     bool more = false;
     for (stack_class& c : stack_classes) more = c.trim() || more;
+    more = seeds.trim() || more;
     return more;
   }
 
