@@ -31,9 +31,10 @@ void seed_store::make_seeds(slab& s, std::uint32_t most, free_list<seed>& into) 
   const std::uint32_t end = std::min(first + most, seeds_per_slab);
   if (end > s.promised) {
     default_stacks().promise(end - s.promised);
-    s.promised = end;
+    while (s.promised < end) ::new (&s.at(s.promised++)) seed;
   }
-  for (std::uint32_t i = end; i > first; --i) into.push(::new (&s.at(i - 1)) seed);
+  // Those made before are as they were left, or all zero: either way not alive. A dump may be looking at them.
+  for (std::uint32_t i = end; i > first; --i) into.push(&s.at(i - 1));
   s.used.store(end);
 }
 

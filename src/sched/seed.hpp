@@ -69,7 +69,7 @@ class seed_store {
     slab* next_open = nullptr;           // guarded by mu_
     std::atomic<std::uint32_t> used{0};  // seeds that were made; written under mu_
     std::uint32_t promised =
-        0;                 // guarded by mu_; how many of its seeds have the promise of a stack
+        0;                 // guarded by mu_; the most that were used: that many stacks are promised
     free_list<seed> cold;  // guarded by mu_
     alignas(cache_line) std::byte room[seeds_per_slab * sizeof(seed)];
 
