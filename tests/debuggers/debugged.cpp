@@ -64,10 +64,12 @@ SCENARIO(start) {
     // While the debugger stops all threads, others may take over from main's. They come to a few of these.
     std::atomic<bool> stopped{false};
     runnel::wait_group all;
+    all.add(100);
     for (int i = 0; i < 100; ++i)
-      all.go([&] {
+      runnel::go([&] {
         while (!stopped) {
         }
+        all.done();
       });
     stop_here();
     stopped = true;
