@@ -57,23 +57,25 @@ int seeds_made() {
   return n;
 }
 
-long sum_up_to(int n) {
+// Goroutines of which none ends before all have been started.
+void park(int n) {
+  const chan<void> release;
   wait_group all;
-  std::atomic<long> sum{0};
-  for (int i = 0; i < n; ++i) all.go([&sum, i] { sum += i; });
+  for (int i = 0; i < n; ++i) all.go([&] { release.recv(); });
+  release.close();
   all.wait();
-  return sum;
 }
 
 TEST(Spawn, SeedsThatNobodyNeedsAreGivenBack) {
-  constexpr int many = 20'000;
-  static constexpr long sum = long{many} * (many - 1) / 2;
+  if (runnel_test::slowdown > 1) GTEST_SKIP() << "many processors, each keeping seeds of its own";
+  static constexpr int many = 20'000;
   run({.max_procs = 1}, [] {
-    EXPECT_EQ(sum_up_to(many), sum);
-    EXPECT_GE(seeds_made(), many / 2);  // sysmon may have had one more processor begin some
-    // What processors keep holds a few slabs.
-    EXPECT_TRUE(runnel_test::eventually([] { return seeds_made() < many / 10; }));
-    EXPECT_EQ(sum_up_to(many), sum);
+    park(many);
+    EXPECT_GE(seeds_made(), many);
+    // What processors keep holds some slabs.
+    EXPECT_TRUE(runnel_test::eventually([] { return seeds_made() < many / 2; }));
+    park(many);
+    EXPECT_GE(seeds_made(), many);
   });
 }
 

@@ -206,9 +206,10 @@ MATRIX_TEST(WorkerPoolTimeout, StartsAnewForEachRetryAndLeavesThePoolAlone) {
       .size = 1, .task_timeout = 2ms, .retries = 2, .retry_backoff = {.initial = 0ms}});
   pool.run();
   std::atomic<int> calls{0};
+  std::vector<runnel::clock::time_point> deadlines;
   EXPECT_FALSE(pool.add_task([&](const context& ctx) -> error {
+    deadlines.push_back(ctx.deadline().value());
     if (++calls == 3) return nullptr;
-    EXPECT_FALSE(ctx.err());
     ctx.done().recv();
     return ctx.err();
   }));
@@ -217,6 +218,9 @@ MATRIX_TEST(WorkerPoolTimeout, StartsAnewForEachRetryAndLeavesThePoolAlone) {
   EXPECT_EQ(pool.stats().timed_out, 2u);
   EXPECT_EQ(pool.stats().retried, 2u);
   EXPECT_FALSE(pool.wait());
+  ASSERT_EQ(deadlines.size(), 3u);
+  EXPECT_GE(deadlines[1] - deadlines[0], 2ms);
+  EXPECT_GE(deadlines[2] - deadlines[1], 2ms);
 }
 
 MATRIX_TEST(WorkerPoolRate, LimitsHowManyTasksStartASecond) {
