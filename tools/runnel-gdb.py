@@ -18,22 +18,39 @@ CONTEXTS = {
 }
 
 
+def all_seeds_symbol():
+    """In src/sched/switch.cpp, the one file of the library that always has debug information, with all types that are
+    needed. Linked with -flto a variable has an entry per unit, of which only one says where it lies."""
+    found = gdb.lookup_static_symbols(PREFIX + "(anonymous namespace)::all_seeds")
+    symbol = next((s for s in found if not s.value().is_optimized_out), None)
+    if symbol is None:
+        raise gdb.GdbError("runnel: the program does not use the library, or its debug information was stripped")
+    return symbol
+
+
+TYPES = {}
+
+
 def type_of(name):
+    if name not in TYPES:
+        TYPES[name] = gdb.lookup_type(PREFIX + name)
+    return TYPES[name]
+
+
+def remember_types(event=None):
+    """Before the program stops anywhere: linked with -flto, gdb may later find types that are not whole."""
+    TYPES.clear()
     try:
-        return gdb.lookup_type(PREFIX + name)
+        for name in ("goroutine", "seed", "seed_store::slab"):
+            type_of(name)
     except gdb.error:
-        raise gdb.GdbError("runnel: the program does not use the library, or its debug information was stripped") from None
+        pass  # this file does not have them
 
 
-def value_of(name):
-    """A static variable. Linked with -flto it has an entry per unit, of which only one says where it lies."""
-    values = [symbol.value() for symbol in gdb.lookup_static_symbols(PREFIX + name)]
-    return next((v for v in values if not v.is_optimized_out), None) or gdb.parse_and_eval(f"'{PREFIX}{name}'")
-
-
-def loaded(atomic):
-    """What a std::atomic holds, whatever the standard library calls it."""
-    held = atomic.type.strip_typedefs().template_argument(0)
+def loaded(atomic, held=None):
+    """What a std::atomic of `held` holds, whatever the standard library calls it. `held` has to be given for pointers:
+    linked with -flto, gdb does not know their atomics to be templates."""
+    held = held or atomic.type.strip_typedefs().template_argument(0)
     return atomic.address.cast(held.pointer()).dereference()
 
 
@@ -44,25 +61,25 @@ def word(enumerator):
 def all_seeds():
     """Every seed that was made, in use or not."""
     slab_type = type_of("seed_store::slab").pointer()
-    slab = loaded(value_of("seeds")["slabs_"]).cast(slab_type)
+    slab = loaded(all_seeds_symbol().value().dereference()["slabs_"], slab_type)
     while slab != 0:
         seeds = slab["room"].address.cast(type_of("seed").pointer())
-        yield from (seeds[i] for i in range(int(loaded(slab["used"]))))
+        yield from (seeds[i] for i in range(int(loaded(slab["used"], gdb.lookup_type("unsigned int")))))
         slab = slab["next"].cast(slab_type)
 
 
 def goroutines():
-    return sorted((s for s in all_seeds() if loaded(s["alive"])), key=lambda s: int(s["id"]))
+    return sorted((s for s in all_seeds() if loaded(s["alive"], gdb.lookup_type("bool"))), key=lambda s: int(s["id"]))
 
 
 def body_of(seed):
     """The goroutine on its stack; None: it has not begun."""
-    body = loaded(seed["body"])
-    return body.cast(type_of("goroutine").pointer()).dereference() if body != 0 else None
+    body = loaded(seed["body"], type_of("goroutine").pointer())
+    return body.dereference() if body != 0 else None
 
 
 def name_of(seed):
-    name = loaded(seed["name"])
+    name = loaded(seed["name"], gdb.lookup_type("char").pointer())
     return name.string(errors="replace") if name != 0 else ""
 
 
@@ -168,3 +185,5 @@ class Goroutine(gdb.Command):
 
 InfoGoroutines()
 Goroutine()
+gdb.events.new_objfile.connect(remember_types)
+remember_types()

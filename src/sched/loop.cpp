@@ -147,6 +147,19 @@ runnable* take_fairly(processor& p) noexcept {
   return p.woken.pop();
 }
 
+// For a processor that was just woken and has started goroutines left from when it stepped back: they come last, for they
+// may block it again before it has looked at what waits for somebody to wake up.
+runnable* take_before_leftovers(processor& p) noexcept {
+  look_at_sources(p);
+  if (runnable* r = take_next(p)) return r;
+  if (runnable* r = p.woken.pop()) return r;
+  return take_global(p);
+}
+
+bool has_run_since_woken(const processor& p) noexcept {
+  return p.tick.load(std::memory_order_relaxed) != p.woken_tick;  // owner only
+}
+
 // A next slot belongs to whoever filled it while that goroutine is about to block; one that stays as it is over a
 // microsecond or two is work like any other.
 runnable* steal_lone(processor& victim, processor& p) noexcept {
@@ -195,7 +208,7 @@ runnable* look_at_others(processor& p) noexcept {
   runnable* r = steal(p);
   if (r == nullptr) {
     // One that has run something since it was woken was not woken in vain.
-    if (p.tick.load(std::memory_order_relaxed) == p.woken_tick) have_patience();
+    if (!has_run_since_woken(p)) have_patience();
   } else if (p.stolen != 0) {
     p.stolen_at = now_ns();
     p.stolen_tick = p.tick.load(std::memory_order_relaxed);
@@ -266,7 +279,8 @@ runnable* find_work(processor& p) noexcept {
     if (retire_if_surplus(p) || retire_if_contended(p)) continue;
     if (std::exchange(p.slice_was_ended, false) && earliest_timer() != never) run_due_timers(p);
     runnable* r = nullptr;
-    if (fair_turn(p)) {
+    if (!has_run_since_woken(p) && !p.started_here.empty()) r = take_before_leftovers(p);
+    if (r == nullptr && fair_turn(p)) {
       begin_slice(p);
       r = take_fairly(p);
     }

@@ -32,6 +32,9 @@ void run_pending(processor& p) noexcept {
 
 namespace {
 
+// For tools/runnel-gdb.py: of the library, only this unit always has debug information, and all types it needs.
+[[gnu::used]] seed_store* const all_seeds = &seeds;
+
 // A new goroutine begins here, on its own stack. The frame neither catches nor is noexcept: an exception that leaves
 // the closure finds no handler, so terminate runs on the throwing stack with nothing unwound.
 void goroutine_main(void* switch_arg, void* self) {
