@@ -60,8 +60,9 @@ def word(enumerator):
 
 def all_seeds():
     """Every seed that was made, in use or not."""
+    store = all_seeds_symbol().value().dereference()
     slab_type = type_of("seed_store::slab").pointer()
-    slab = loaded(all_seeds_symbol().value().dereference()["slabs_"], slab_type)
+    slab = loaded(store["slabs_"], slab_type)
     while slab != 0:
         seeds = slab["room"].address.cast(type_of("seed").pointer())
         yield from (seeds[i] for i in range(int(loaded(slab["used"], gdb.lookup_type("unsigned int")))))

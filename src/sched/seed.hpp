@@ -68,9 +68,9 @@ class seed_store {
     slab* next = nullptr;                // immutable
     slab* next_open = nullptr;           // guarded by mu_
     std::atomic<std::uint32_t> used{0};  // seeds that were made; written under mu_
-    std::uint32_t promised =
-        0;                 // guarded by mu_; the most that were used: that many stacks are promised
-    free_list<seed> cold;  // guarded by mu_
+    // Guarded by mu_: the most that were used, and so the stacks promised; those that nobody has needed for a while.
+    std::uint32_t promised = 0;
+    free_list<seed> cold;
     alignas(cache_line) std::byte room[seeds_per_slab * sizeof(seed)];
 
     slab() noexcept {}  // leaves the room untouched

@@ -31,20 +31,14 @@ std::uint64_t next_id(processor* p) noexcept {
   return p->next_id++;
 }
 
-void count_start(processor* p) noexcept {
-  if (p != nullptr)
-    p->started.store(p->started.load(std::memory_order_relaxed) + 1,
-                     std::memory_order_relaxed);  // owner only
-  else
-    sched.started_outside.fetch_add(1);
-}
+using counter = std::atomic<std::uint64_t>;
 
-void count_end(processor* p) noexcept {
+// `own`: the processor's counter, which only its owner writes. `outside`: that of all who have no processor.
+void count(processor* p, counter processor::*own, counter& outside) noexcept {
   if (p != nullptr)
-    p->ended.store(p->ended.load(std::memory_order_relaxed) + 1,
-                   std::memory_order_relaxed);  // owner only
+    (p->*own).store((p->*own).load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   else
-    sched.ended_outside.fetch_add(1);
+    outside.fetch_add(1);
 }
 
 stack_block* take_stack(processor* p, stack_class& c) {
@@ -167,7 +161,7 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   runnable* r = &s;
   if (goroutine* early = s.body.load(std::memory_order_relaxed)) [[unlikely]]
     r = &plant(s, *early);
-  count_start(p);
+  count(p, &processor::started, sched.started_outside);
   check_attention();
   if (p == nullptr) {
     push_global(r);
@@ -221,10 +215,9 @@ void free_goroutine(processor* p, goroutine& g) noexcept {
   seed& s = *g.origin;
   g.fiber.destroy();
   g.state.store(goroutine_state::dead, std::memory_order_release);
-  s.alive.store(
-      false,
-      std::memory_order_release);  // before count_end(): nothing that is not counted is shown
-  count_end(p);
+  // Before it is counted: nothing that is not counted is shown.
+  s.alive.store(false, std::memory_order_release);
+  count(p, &processor::ended, sched.ended_outside);
   give_back(p, s);
 }
 
