@@ -1,10 +1,10 @@
-# Installation: library, headers, a CMake package and a pkg-config file.
+# Installation: libraries, headers, a CMake package and pkg-config files.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/runnel)
 
-install(TARGETS runnel EXPORT runnelTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+install(TARGETS runnel runnel_net EXPORT runnelTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/runnel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.hpp")
@@ -25,5 +25,7 @@ if(RUNNEL_SANITIZE STREQUAL "thread")
 elseif(RUNNEL_SANITIZE STREQUAL "address")
   set(RUNNEL_PC_SANITIZE " -fsanitize=address,undefined")
 endif()
-configure_file(cmake/runnel.pc.in ${PROJECT_BINARY_DIR}/runnel.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/runnel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name runnel runnel-net)
+  configure_file(cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+endforeach()
+install(FILES ${PROJECT_BINARY_DIR}/runnel.pc ${PROJECT_BINARY_DIR}/runnel-net.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

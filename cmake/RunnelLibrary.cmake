@@ -1,4 +1,6 @@
-# The library itself: every src/<module>/*.cpp but the white-box tests, and the folder of this architecture.
+# The library itself: every src/<module>/*.cpp but the white-box tests, and the folder of this architecture. The modules
+# of a component are a library of their own.
+set(RUNNEL_NET_MODULES net process signal)
 
 function(runnel_architecture result)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
@@ -55,6 +57,8 @@ function(runnel_add_library)
   file(GLOB files CONFIGURE_DEPENDS ${source}/*/*.cpp ${source}/arch/${architecture}/*.cpp
        ${source}/arch/${architecture}/*.S)
   list(FILTER files EXCLUDE REGEX "_test\\.cpp$")
+  list(JOIN RUNNEL_NET_MODULES "|" net_modules)
+  list(FILTER files EXCLUDE REGEX "/src/(${net_modules})/[^/]*$")
   if(NOT files)
     message(FATAL_ERROR "no source files in ${source}")
   endif()
@@ -81,6 +85,25 @@ function(runnel_add_library)
     set(RUNNEL_PC_BACKTRACE " -l${backtrace}" PARENT_SCOPE)
   endif()
   runnel_set_sanitizer(runnel)
+endfunction()
+
+# The component runnel::net. A program that takes in this project as a part of itself builds it only if it uses it.
+function(runnel_add_net)
+  set(globs)
+  foreach(module IN LISTS RUNNEL_NET_MODULES)
+    list(APPEND globs ${PROJECT_SOURCE_DIR}/src/${module}/*.cpp)
+  endforeach()
+  file(GLOB files CONFIGURE_DEPENDS ${globs})
+  list(FILTER files EXCLUDE REGEX "_test\\.cpp$")
+  add_library(runnel_net STATIC ${files})
+  add_library(runnel::net ALIAS runnel_net)
+  set_target_properties(runnel_net PROPERTIES EXPORT_NAME net CXX_EXTENSIONS OFF)
+  if(NOT RUNNEL_TOP_LEVEL AND NOT RUNNEL_INSTALL)
+    set_target_properties(runnel_net PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  target_include_directories(runnel_net PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(runnel_net PUBLIC runnel)
+  runnel_set_sanitizer(runnel_net)
 endfunction()
 
 if(RUNNEL_LTO)

@@ -25,12 +25,12 @@ foreach(file IN LISTS programs)
   add_executable(prog_${name} ${file})
   # Exported names, so that the goroutine list can name functions.
   set_target_properties(prog_${name} PROPERTIES ENABLE_EXPORTS ON RUNTIME_OUTPUT_DIRECTORY ${RUNNEL_PROGRAMS})
-  target_link_libraries(prog_${name} PRIVATE runnel::runnel)
+  target_link_libraries(prog_${name} PRIVATE runnel::net)
   list(APPEND RUNNEL_PROGRAM_TARGETS prog_${name})
 endforeach()
 
 add_library(runnel_test_support STATIC ${PROJECT_SOURCE_DIR}/tests/support/matrix.cpp)
-target_link_libraries(runnel_test_support PUBLIC runnel::runnel GTest::gtest)
+target_link_libraries(runnel_test_support PUBLIC runnel::net GTest::gtest)
 if(CMAKE_CROSSCOMPILING)
   list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
   target_compile_definitions(runnel_test_support PUBLIC RUNNEL_TEST_SLOW_MACHINE RUNNEL_TEST_EMULATOR="${emulator}")
@@ -64,6 +64,14 @@ if(white_box)
   target_include_directories(test_unit PRIVATE ${PROJECT_SOURCE_DIR}/src)
 endif()
 
+# The parts of the tool.
+file(GLOB tool_white_box CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/runnel/*/*_test.cpp)
+if(TARGET runnel_map AND tool_white_box)
+  find_package(nlohmann_json REQUIRED)
+  runnel_add_suite(tool ${tool_white_box})
+  target_link_libraries(test_tool PRIVATE runnel_map nlohmann_json::nlohmann_json)
+endif()
+
 file(GLOB test_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/*_test.cpp)
 set(suites)
 foreach(file IN LISTS test_files)
@@ -88,7 +96,7 @@ if(TARGET test_cli)
 endif()
 
 # The files that belong to a target, for the check that none is forgotten.
-set(RUNNEL_BUILT_TESTS ${programs} ${white_box})
+set(RUNNEL_BUILT_TESTS ${programs} ${white_box} ${tool_white_box})
 foreach(target unit ${suites})
   if(TARGET test_${target})
     get_target_property(files test_${target} SOURCES)

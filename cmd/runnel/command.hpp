@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace runnel_cli {
 
@@ -22,10 +24,16 @@ struct usage_error : std::runtime_error {
 struct command {
   CLI::App* app;
   std::function<int()> run;
+  /// Not null: the subcommand's own options end at the first argument that is none, or after "--";
+  /// what stands there is not parsed and comes here.
+  std::shared_ptr<std::vector<std::string>> rest{};
+  /// Whatever run() starts ends with it (supervise.hpp).
+  bool supervised = false;
 };
 
 command add_tour(CLI::App& root);
 command add_hash(CLI::App& root);
+command add_map(CLI::App& root);
 
 /// The whole number `text` stands for. Throws usage_error, naming `option`, unless it is one from
 /// `low` to `high`.

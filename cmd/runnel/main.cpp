@@ -1,13 +1,17 @@
 // The command-line tool `runnel`: parses the arguments and runs one subcommand.
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "command.hpp"
+#include "map/supervise.hpp"
 #include "suggest.hpp"
 
 namespace runnel_cli {
@@ -58,10 +62,54 @@ int print_what_was_asked(const CLI::App& app, const CLI::ParseError& e) {
   return exit_failed;
 }
 
+// Whether the value of the option that `argument` ends with is the next argument.
+bool wants_next(const CLI::App& app, const std::string& argument) {
+  const bool is_long = argument.starts_with("--");
+  if (is_long && argument.find('=') != std::string::npos) return false;
+  if (is_long) {
+    const CLI::Option* option = app.get_option_no_throw(argument);
+    return option != nullptr && option->get_items_expected_min() > 0;
+  }
+  // Short options in one argument: the first that takes a value takes what is left of it.
+  for (std::size_t i = 1; i < argument.size(); ++i) {
+    const CLI::Option* option = app.get_option_no_throw(std::string("-") + argument[i]);
+    if (option == nullptr) return false;
+    if (option->get_items_expected_min() > 0) return i + 1 == argument.size();
+  }
+  return false;
+}
+
+// The arguments up to where the options of `c` end; what stands behind that goes to its `rest`.
+std::vector<std::string> own_arguments(const command* c, std::vector<std::string> arguments) {
+  if (c == nullptr || c->rest == nullptr) return arguments;
+  std::size_t end = 1;  // after the command's name
+  while (end < arguments.size()) {
+    const std::string& a = arguments[end];
+    if (a.size() < 2 || a.front() != '-' || a == "--") break;
+    end += wants_next(*c->app, a) ? 2 : 1;
+  }
+  end = std::min(end, arguments.size());
+  const std::size_t rest = end < arguments.size() && arguments[end] == "--" ? end + 1 : end;
+  c->rest->assign(arguments.begin() + static_cast<std::ptrdiff_t>(rest), arguments.end());
+  arguments.resize(end);
+  return arguments;
+}
+
+int run_command(const command& c) {
+  const auto run = [&] {
+    try {
+      return c.run();
+    } catch (const usage_error& e) {
+      return fail_usage(c.app, e.what());
+    }
+  };
+  return c.supervised ? supervised(run) : run();
+}
+
 int run_tool(int argc, const char* const* argv) {
   CLI::App app("Go's concurrency model at the shell.", "runnel");
   app.set_version_flag("--version", "runnel " RUNNEL_VERSION, "Print the version and leave");
-  const std::vector<command> commands{add_tour(app), add_hash(app)};
+  const std::vector<command> commands{add_tour(app), add_hash(app), add_map(app)};
 
   const command* chosen = nullptr;
   try {
@@ -69,9 +117,11 @@ int run_tool(int argc, const char* const* argv) {
     for (const command& c : commands) {
       if (c.app->get_name() == argv[1]) chosen = &c;
     }
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = own_arguments(chosen, {argv + 1, argv + argc});
+    std::ranges::reverse(arguments);  // as the parser takes them
+    app.parse(std::move(arguments));
     if (chosen == nullptr) throw usage_error("no command given");
-    return chosen->run();
+    return run_command(*chosen);
   } catch (const CLI::ExtrasError&) {
     return fail_usage(chosen != nullptr ? chosen->app : nullptr,
                       describe_extra(app, chosen != nullptr ? chosen->app : nullptr));

@@ -31,6 +31,9 @@ TEST(Deadlock, BothLockedToThreads_DL04) { expect_report("locked_both", "select 
 TEST(Deadlock, TimersAndPollerHaveBeenUsed_DL05) {
   expect_report("after_using_drivers", "chan send]");
 }
+TEST(Deadlock, SignalsAndChildrenHaveBeenWaitedFor) {
+  expect_report("after_signals_and_children", "select (no cases)]");
+}
 TEST(Deadlock, TimersNobodyAwaits_DL09) {
   expect_report("timers_nobody_awaits", "select (no cases)]");
 }
@@ -126,6 +129,8 @@ TEST(NoDeadlock, SelectWithTimeout_DL08) { expect_woken("select_with_timeout"); 
 TEST(NoDeadlock, ReceiveWithTimeout_DL08) { expect_woken("receive_with_timeout"); }
 TEST(NoDeadlock, LockWithTimeout_DL08) { expect_woken("lock_with_timeout"); }
 TEST(NoDeadlock, Descriptor_DL10) { expect_woken("descriptor"); }
+TEST(NoDeadlock, Subscription) { expect_woken("subscription"); }
+TEST(NoDeadlock, Child) { expect_woken("child"); }
 TEST(NoDeadlock, SystemCall_DL11) { expect_woken("system_call"); }
 TEST(NoDeadlock, InsideBlocking_DL11) { expect_woken("inside_blocking"); }
 TEST(NoDeadlock, MainInsideBlocking_DL11) { expect_woken("main_inside_blocking"); }

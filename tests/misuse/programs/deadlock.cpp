@@ -1,6 +1,7 @@
 // Programs in which nobody can go on: each must be reported (DL-01 to DL-05, DL-09, DL-15, MU-08, RW-08, RW-09,
 // ON-10).
 #include <chrono>
+#include <csignal>
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
@@ -11,7 +12,9 @@
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/poll.hpp>
+#include <runnel/process.hpp>
 #include <runnel/select.hpp>
+#include <runnel/signal.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -85,6 +88,18 @@ SCENARIO(after_using_drivers) {
     runnel::after(1ms).recv();
     runnel::blocking([] {});
     chan<int>().send(1);
+  });
+}
+
+// A subscription that has ended and a child that has been waited for wake nobody.
+SCENARIO(after_signals_and_children) {
+  runnel::run([] {
+    {
+      const runnel::signal_subscription s = runnel::notify({SIGUSR1, SIGQUIT});
+      runnel::process p = runnel::spawn({.arguments = {"true"}});
+      if (p.wait()) std::abort();
+    }
+    never_comes_back();
   });
 }
 

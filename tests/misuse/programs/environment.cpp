@@ -2,6 +2,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -13,6 +14,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
+#include <runnel/signal.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -187,6 +189,10 @@ SCENARIO(leaks_of_others) {
     for (int i = 0; i < 10; ++i) runnel::yield();
   });
   runnel::run({.on_leak = runnel::leak_action::terminate}, [] {});
+  // The library's own.
+  static runnel::signal_subscription kept;
+  runnel::run({.on_leak = runnel::leak_action::terminate},
+              [] { kept = runnel::notify({SIGUSR1}); });
   std::printf("after run\n");
 }
 

@@ -15,7 +15,9 @@
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/poll.hpp>
+#include <runnel/process.hpp>
 #include <runnel/select.hpp>
+#include <runnel/signal.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -147,6 +149,21 @@ SCENARIO(descriptor) {  // DL-10
       if (runnel::wait_readable(fd)) std::abort();
       c.send();
     });
+  });
+}
+
+SCENARIO(subscription) {
+  runnel::run([] {
+    const runnel::signal_subscription s = runnel::notify({SIGALRM});
+    alarm_after_quiet();
+    if (s.chan().recv() == SIGALRM) say("woken");
+  });
+}
+
+SCENARIO(child) {
+  runnel::run([] {
+    runnel::process p = runnel::spawn({.arguments = {"sleep", "1.2"}});
+    if (!p.wait()) say("woken");
   });
 }
 

@@ -1,0 +1,63 @@
+// What a job writes to one of its streams, on its way to where the run's options want it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/process.hpp>
+
+#include "map/events.hpp"
+#include "map/spool.hpp"
+
+namespace runnel_cli {
+
+class capture {
+ public:
+  /// Keeps what is added.
+  capture() = default;
+  /// Sends whole lines to `events` as they are complete. A line of more than a mebibyte goes in pieces.
+  capture(const runnel::send_chan<event>& events, std::string label, bool to_errors)
+      : events_(events), label_(std::move(label)), to_errors_(to_errors), streams_(true) {}
+
+  /// Writes a copy of all that is added to `fd`, which it owns, too.
+  void copy_to(int fd) { copy_ = fd; }
+
+  capture(const capture&) = delete;
+  capture& operator=(const capture&) = delete;
+  ~capture();
+
+  void add(std::string_view bytes);
+  /// No more comes: sends a last line that has no end.
+  void finish();
+
+  spool take() { return std::move(kept_); }
+  std::uint64_t size() const noexcept { return size_; }
+  /// The first thing that went wrong; what was added after it is lost.
+  const runnel::error& trouble() const noexcept { return trouble_; }
+
+ private:
+  void send_lines(std::string_view bytes);
+  void note(runnel::error failed);
+
+  runnel::send_chan<event> events_{nullptr};
+  std::string label_;
+  bool to_errors_ = false;
+  bool streams_ = false;
+  std::string line_;  // what has come of a line that is not complete
+  spool kept_;
+  std::uint64_t size_ = 0;
+  int copy_ = -1;
+  runnel::error trouble_;
+};
+
+/// Moves what comes from `from` to `into` until its end; once `ended` is done, only what is in the pipe already. A
+/// process that the job left behind may hold the other end open for ever.
+void drain(const runnel::context& ended, runnel::pipe_end& from, capture& into);
+
+/// Writes `text` to `to` and closes it; gives up when nobody reads any more or `ended` is done. Returns how much was
+/// written.
+std::uint64_t feed(const runnel::context& ended, runnel::pipe_end& to, std::string_view text);
+
+}  // namespace runnel_cli

@@ -1,0 +1,86 @@
+// The one goroutine that owns standard output, standard error, the job log and the counts.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <runnel/chan.hpp>
+
+#include "map/events.hpp"
+#include "map/joblog.hpp"
+#include "map/options.hpp"
+#include "map/progress.hpp"
+#include "map/results.hpp"
+#include "map/timeline.hpp"
+
+namespace runnel_cli {
+
+/// What the collector tells the rest of the run.
+struct run_controls {
+  std::function<void()> stop_starts;
+  std::function<void()> stop_jobs;  // and starts
+  std::function<void()> settled;    // one job more needs no memory any longer
+};
+
+class collector {
+ public:
+  /// Opens what the options name. Throws usage_error where that fails. `options` must outlive it.
+  collector(const map_options& options, run_controls controls);
+
+  /// How many jobs there are, where that is known.
+  void set_total(std::optional<std::uint64_t> jobs) {
+    bar_.set_total(jobs);
+    if (jobs) halt_.set_total(*jobs);
+  }
+
+  /// Takes events until the channel is closed and drained; then writes what is written at the end.
+  void run(const runnel::recv_chan<event>& events);
+
+  /// A line on standard error, unless --quiet. For the goroutine that calls run(), and for others before and after it.
+  void say(const std::string& message);
+
+  /// Null without --results.
+  results_directory* results() { return results_ ? &*results_ : nullptr; }
+
+  /// By what the jobs came to: 0, the number of failed jobs up to 100, 101 for more, 255 if output was lost.
+  int exit_status() const;
+
+ private:
+  using turn = std::optional<finished>;  // none: a job that was not run
+
+  void handle(started& e);
+  void handle(lines& e);
+  void handle(finished& e);
+  void handle(skipped& e);
+  void settle(std::uint64_t number, turn t);
+
+  void print(finished& e);
+  void print_stream(int fd, const spool& text, std::string_view label);
+  void record(const finished& e);
+  void explain(const job_result& r);
+  void apply_halt(const job_result& r);
+  void write(int fd, std::string_view bytes);
+  void give_up(const runnel::error& why);
+  void draw_timeline();
+
+  const map_options& options_;
+  halt_policy halt_;
+  run_controls controls_;
+  joblog log_;
+  std::optional<results_directory> results_;
+  std::optional<timeline> chart_;
+  progress bar_;
+  std::map<std::uint64_t, turn> early_;  // with --keep-order: those whose turn has not come
+  std::uint64_t next_ = 1;
+  std::uint64_t failed_ = 0;
+  int workers_ = 0;      // the highest number seen
+  bool broken_ = false;  // output was lost: nothing more is written
+  std::chrono::system_clock::time_point start_ = std::chrono::system_clock::now();
+  std::chrono::steady_clock::time_point clock_start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace runnel_cli

@@ -1,0 +1,39 @@
+// What the workers tell the collector, in a bounded channel.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include <runnel/error.hpp>
+
+#include "map/job.hpp"
+#include "map/spool.hpp"
+
+namespace runnel_cli {
+
+struct started {
+  std::string command;  // only where --verbose asks for it
+};
+
+/// Whole lines of a job that is running.
+struct lines {
+  bool to_errors = false;
+  std::string label;
+  std::string text;
+};
+
+struct finished {
+  job_result result;
+  spool output;
+  spool errors;
+  runnel::error trouble;  // why output was lost; the run cannot go on
+};
+
+/// A job that was read and not begun: the job log has it, or the run is being stopped.
+struct skipped {
+  std::uint64_t number = 0;
+};
+
+using event = std::variant<started, lines, finished, skipped>;
+
+}  // namespace runnel_cli

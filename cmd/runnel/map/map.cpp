@@ -1,0 +1,90 @@
+// runnel map: a command for every item of the input, so many at a time.
+//
+//   reader --> jobs --> main loop --> worker_pool --> events --> collector --> standard output, job log, ...
+//
+// Every channel is bounded and the pool has no queue: items are read when a worker is free to take them, and a worker
+// waits where its output is not taken. What is kept of a job that has ended is what --keep-order holds back, and that
+// is bounded by `most_early`.
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <runnel/runnel.hpp>
+
+#include "command.hpp"
+#include "map/batch.hpp"
+#include "map/command_template.hpp"
+#include "map/map_run.hpp"
+#include "map/options.hpp"
+
+namespace runnel_cli {
+namespace {
+
+std::size_t bytes_of(const std::vector<std::string>& arguments) {
+  std::size_t sum = 0;
+  for (const std::string& a : arguments) sum += a.size() + 1 + sizeof(char*);
+  return sum;
+}
+
+std::unique_ptr<job_source> open_jobs(const map_options& o) {
+  if (o.pipe) return blocks(STDIN_FILENO, o.block_size, o.items.nul ? '\0' : '\n');
+  return one_or_more(open_items(o.items), o.max_items, o.fit ? argument_space() : 0,
+                     bytes_of(o.command));
+}
+
+int print_commands(const map_options& o, const command_template& command, job_source& source) {
+  while (const std::optional<job> next = source.next()) {
+    const std::vector<std::string> argv = command.expand(next->items, {next->number, 1});
+    std::printf("%s\n", (o.shell ? argv.back() : shell_line(argv)).c_str());
+    if (std::ferror(stdout) != 0) break;
+  }
+  if (std::fflush(stdout) == 0) return exit_ok;
+  std::perror("runnel map: write error");
+  return exit_usage;
+}
+
+int map(const map_options& options) {
+  const command_template command(options.command, options.shell);
+  std::unique_ptr<job_source> source = open_jobs(options);
+  if (options.dry_run) return print_commands(options, command, *source);
+  map_run run(options, command, std::move(source));
+  return run.to_end();
+}
+
+}  // namespace
+
+command add_map(CLI::App& root) {
+  CLI::App* app = root.add_subcommand("map", "Run a command for every item of the input:\n"
+                                      "runnel map [OPTION...] [--] COMMAND [ARG...] [::: ITEM...]...");
+  const map_arguments arguments(*app);
+  app->footer(
+      "Items are the lines of standard input, of FILE, or what follows ':::' (several: all\n"
+      "combinations; ':::+': in step with the list before). In COMMAND and its arguments {} stands "
+      "for\n"
+      "the item, {.} for it without extension, {/} its base name, {//} its directory, {/.} its "
+      "base\n"
+      "name without extension, {#} the job's number, {%} the worker's, {1} {2} ... the values of "
+      "the\n"
+      "sources. Without any of them the item is appended. No shell is involved without --shell.\n"
+      "\n"
+      "Exit status: 0 if all jobs succeeded, 1 to 100: so many failed, 101: more did, 255: bad "
+      "usage\n"
+      "or an error of the tool, 130: interrupted. The first SIGINT ends the jobs, the second "
+      "kills\n"
+      "them; none outlives the tool.");
+  const auto rest = std::make_shared<std::vector<std::string>>();
+  return {.app = app,
+          .run =
+              [arguments, rest] {
+                const map_options options = arguments.parsed(*rest);
+                ::signal(SIGPIPE, SIG_IGN);  // a closed output is an error of its write
+                return runnel::run([&] { return map(options); });
+              },
+          .rest = rest,
+          .supervised = true};
+}
+
+}  // namespace runnel_cli

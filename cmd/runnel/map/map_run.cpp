@@ -1,0 +1,163 @@
+#include "map/map_run.hpp"
+
+#include <csignal>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <runnel/signal.hpp>
+
+#include "command.hpp"
+#include "map/auto_size.hpp"
+
+namespace runnel_cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int most_early = 10'000;  // with --keep-order
+constexpr auto sizing_window = 1s;
+constexpr int status_of_signal = 128;  // as a shell says
+
+resumed read_done(const map_options& o) {
+  if (!o.resume && !o.resume_failed) return {};
+  return read_joblog(o.joblog, o.resume_failed);
+}
+
+}  // namespace
+
+map_run::map_run(const map_options& options, const command_template& command,
+                 std::unique_ptr<job_source> source)
+    : options_(options),
+      starts_(runnel::with_cancel(runnel::background())),
+      jobs_(runnel::with_cancel(runnel::background())),
+      grace_(runnel::with_cancel(runnel::background())),
+      stages_{starts_.ctx, jobs_.ctx, grace_.ctx},
+      reading_(std::make_shared<reading>()),
+      done_before_(read_done(options)),
+      gate_(options.gate),
+      events_(4 * options.max_jobs),
+      early_(most_early),
+      collector_(options, {.stop_starts = [this] { starts_.cancel(); },
+                           .stop_jobs =
+                               [this] {
+                                 starts_.cancel();
+                                 jobs_.cancel();
+                               },
+                           .settled =
+                               [this] {
+                                 settled_.fetch_add(1);
+                                 if (options_.keep_order) early_.release();
+                               }}),
+      runner_(options, command, stages_, gate_, collector_.results()) {
+  reading_->source = std::move(source);
+  reading_->stop = starts_.ctx;
+  collector_.set_total(reading_->source->total());
+}
+
+int map_run::to_end() {
+  auto [over, end] = runnel::with_cancel(runnel::background());
+  runnel::wait_group helpers;
+  helpers.go([&] { collector_.run(events_); });
+  helpers.go([&] { hear_signals(over); });
+  runnel::go([r = reading_] { read_jobs(r); });
+  {
+    runnel::worker_pool pool({.size = options_.jobs, .name = "map"});
+    pool.run();
+    if (options_.auto_jobs) helpers.go([&] { size_pool(pool, over); });
+    start_jobs(pool);
+    static_cast<void>(pool.wait());  // what failed is in the events
+    end();
+    events_.close();
+    helpers.wait();
+  }
+  return exit_status();
+}
+
+void map_run::read_jobs(const std::shared_ptr<reading>& r) {
+  try {
+    bool taken = true;
+    while (taken) {
+      std::optional<job> next = r->source->next();
+      if (!next) break;
+      taken =
+          runnel::select(runnel::on_send(r->jobs, std::move(*next)), runnel::on_done(r->stop)) == 0;
+    }
+  } catch (const std::exception& e) {
+    r->failure = e.what();
+  }
+  r->jobs.close();
+}
+
+void map_run::start_jobs(runnel::worker_pool& pool) {
+  std::optional<job> next;
+  const auto received = [&](std::optional<job> j) { next = std::move(j); };
+  for (;;) {
+    const std::size_t what =
+        runnel::select(runnel::on_recv(reading_->jobs, received), runnel::on_done(stages_.starts));
+    if (what != 0) return;
+    read_to_end_ = !next;
+    if (read_to_end_) return;
+    if (options_.keep_order && early_.acquire(stages_.starts)) return;
+    const std::uint64_t number = next->number;
+    if (done_before_.skip(number) || !start_job(pool, std::move(*next)))
+      events_.send(skipped{number});
+  }
+}
+
+// Blocks until a worker has it; false: the run is being stopped.
+bool map_run::start_job(runnel::worker_pool& pool, job next) {
+  return !pool.add_task(stages_.starts, [this, j = std::move(next)] {
+    const int worker = numbers_.take();
+    runner_.run(j, worker, events_);
+    numbers_.give_back(worker);
+  });
+}
+
+void map_run::hear_signals(const runnel::context& over) {
+  const runnel::signal_subscription asked = runnel::notify({SIGINT, SIGTERM, SIGHUP});
+  int which = 0;
+  const auto received = [&](std::optional<int> number) { which = number.value_or(0); };
+  while (runnel::select(runnel::on_recv(asked.chan(), received), runnel::on_done(over)) == 0)
+    interrupted(which);
+}
+
+void map_run::interrupted(int signal) {
+  int none = 0;
+  if (signal_.compare_exchange_strong(none, signal)) {
+    starts_.cancel();
+    jobs_.cancel();
+  } else {
+    grace_.cancel();
+  }
+}
+
+// --jobs auto: more workers as long as that ends more jobs.
+void map_run::size_pool(runnel::worker_pool& pool, const runnel::context& over) {
+  size_controller size(options_.min_jobs, options_.max_jobs, options_.jobs);
+  std::uint64_t before = settled_.load();
+  auto start = std::chrono::steady_clock::now();
+  while (runnel::select(runnel::on_done(over), runnel::on_timeout(sizing_window)) != 0) {
+    const std::uint64_t now = settled_.load();
+    const auto end = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> seconds = end - start;
+    const double rate = static_cast<double>(now - before) / seconds.count();
+    pool.resize(size.next(rate, pool.stats().idle == 0));
+    before = now;
+    start = end;
+  }
+}
+
+int map_run::exit_status() {
+  if (const int signal = signal_.load(); signal != 0) {
+    collector_.say("interrupted");
+    return status_of_signal + signal;
+  }
+  if (read_to_end_ && reading_->failure) {
+    collector_.say(reading_->failure.message());
+    return exit_usage;
+  }
+  return collector_.exit_status();
+}
+
+}  // namespace runnel_cli

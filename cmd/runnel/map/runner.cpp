@@ -1,0 +1,205 @@
+#include "map/runner.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <random>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <runnel/go.hpp>
+#include <runnel/select.hpp>
+#include <runnel/time.hpp>
+#include <runnel/wait_group.hpp>
+
+#include "map/process_table.hpp"
+
+namespace runnel_cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int status_not_found = 127;  // as a shell says
+constexpr int status_not_executable = 126;
+constexpr auto longest_backoff = 60s;
+
+std::string label_of(const job& j) {
+  std::string label;
+  for (const item& i : j.items) {
+    for (const std::string& field : i.fields) label += (label.empty() ? "" : " ") + field;
+  }
+  return j.items.empty() ? "block " + std::to_string(j.number) : label;
+}
+
+// A command with blanks in its name was most likely meant for a shell.
+std::string start_failure(const std::string& program, const std::error_code& failed) {
+  std::string text = program + ": " + failed.message();
+  if (failed == std::errc::no_such_file_or_directory &&
+      program.find_first_of(" |;&<>$") != std::string::npos)
+    text += " (a command line for a shell needs --shell)";
+  return text;
+}
+
+void refuse(job_result& r, const runnel::error& why) {
+  r.how = outcome::not_started;
+  r.failure = why.message();
+  r.exit_code = status_not_executable;
+  r.signal = 0;
+  r.start = std::chrono::system_clock::now();
+}
+
+void fill_usage(job_result& r, const runnel::exit_status& status) {
+  r.exit_code = status.code;
+  r.signal = status.signal;
+  r.user_time = status.user_time;
+  r.system_time = status.system_time;
+}
+
+// Doubles with each attempt; up to half of it is left out at random, so that jobs that failed together do not come
+// back together.
+std::chrono::nanoseconds pause_after(int attempt, std::chrono::nanoseconds first) {
+  std::chrono::nanoseconds pause = first;
+  for (int i = 1; i < attempt && pause < longest_backoff; ++i) pause *= 2;
+  pause = std::min<std::chrono::nanoseconds>(pause, longest_backoff);
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  return pause - pause * static_cast<int>(random() % 512) / 1024;
+}
+
+// False: `ctx` was done first.
+bool sleep_unless(const runnel::context& ctx, std::chrono::nanoseconds time) {
+  return runnel::select(runnel::on_done(ctx), runnel::on_timeout(time)) != 0;
+}
+
+}  // namespace
+
+runner::runner(const map_options& options, const command_template& command,
+               const run_stages& stages, start_gate& gate, const results_directory* results)
+    : options_(options), command_(command), stages_(stages), gate_(gate), results_(results) {}
+
+void runner::run(const job& j, int worker, const runnel::send_chan<event>& events) const {
+  finished done;
+  job_result& r = done.result;
+  const std::vector<std::string> argv = command_.expand(j.items, {j.number, worker});
+  r.number = j.number;
+  r.worker = worker;
+  r.label = label_of(j);
+  r.command = options_.shell ? argv.back() : shell_line(argv);
+  r.attempts = 0;
+  do {
+    if (r.attempts > 0 && !pause_before_next(r)) break;
+    const runnel::error closed = gate_.wait(stages_.starts);
+    if (stages_.starts.err()) break;
+    if (++r.attempts == 1) events.send(started{options_.verbose ? r.command : std::string()});
+    if (closed)
+      refuse(r, closed);
+    else
+      try_once(j, argv, done, events);
+  } while (may_try_again(done));
+  if (r.attempts == 0)
+    events.send(skipped{.number = j.number});
+  else
+    events.send(std::move(done));
+}
+
+// False: the run is being stopped.
+bool runner::pause_before_next(const job_result& r) const {
+  return sleep_unless(stages_.starts, pause_after(r.attempts, options_.backoff));
+}
+
+bool runner::may_try_again(const finished& done) const {
+  const job_result& r = done.result;
+  return !done.trouble && r.attempts <= options_.retries &&
+         (r.how == outcome::failed || r.how == outcome::timed_out ||
+          r.how == outcome::not_started) &&
+         !stages_.starts.err();
+}
+
+// Runs the command and keeps the output of this attempt alone.
+void runner::try_once(const job& j, const std::vector<std::string>& argv, finished& done,
+                      const runnel::send_chan<event>& events) const {
+  job_result& r = done.result;
+  const bool stream = options_.group == grouping::lines && !options_.json && !options_.keep_order;
+  capture output = stream ? capture(events, r.label, false) : capture();
+  capture errors = stream ? capture(events, r.label, true) : capture();
+  int output_copy = -1;
+  int errors_copy = -1;
+  if (results_ != nullptr) done.trouble = results_->begin(j.number, output_copy, errors_copy);
+  output.copy_to(output_copy);
+  errors.copy_to(errors_copy);
+  if (!done.trouble) execute(j, argv, r, output, errors);
+  output.finish();
+  errors.finish();
+  if (!done.trouble) done.trouble = output.trouble() ? output.trouble() : errors.trouble();
+  r.bytes_out = output.size();
+  done.output = output.take();
+  done.errors = errors.take();
+}
+
+runnel::command runner::process_command(const std::vector<std::string>& argv) const {
+  runnel::command c;
+  c.arguments = argv;
+  c.input = options_.pipe ? runnel::redirect::pipe() : runnel::redirect::null();
+  c.new_group = true;
+  if (captures()) {
+    c.output = runnel::redirect::pipe();
+    c.errors = runnel::redirect::pipe();
+  }
+  return c;
+}
+
+void runner::execute(const job& j, const std::vector<std::string>& argv, job_result& r,
+                     capture& output, capture& errors) const {
+  r.start = std::chrono::system_clock::now();
+  const auto begin = std::chrono::steady_clock::now();
+  r.failure.clear();
+  r.exit_code = r.signal = 0;
+  std::error_code failed;
+  runnel::process p = runnel::spawn(process_command(argv), failed);
+  if (failed) {
+    r.how = outcome::not_started;
+    r.failure = start_failure(argv.front(), failed);
+    r.exit_code =
+        failed == std::errc::no_such_file_or_directory ? status_not_found : status_not_executable;
+    return;
+  }
+
+  auto [ended, say_ended] = runnel::with_cancel(runnel::background());
+  runnel::wait_group streams;
+  if (captures()) {
+    streams.go([&] { drain(ended, p.output(), output); });
+    streams.go([&] { drain(ended, p.errors(), errors); });
+  }
+  if (options_.pipe) streams.go([&] { r.bytes_in = feed(ended, p.input(), j.block); });
+  r.how = wait_for_end(p);
+  r.runtime = std::chrono::steady_clock::now() - begin;
+  say_ended();
+  streams.wait();
+  fill_usage(r, p.status());
+}
+
+outcome runner::wait_for_end(runnel::process& p) const {
+  enum : std::size_t { by_itself, cancelled };
+  const std::size_t what = runnel::select(runnel::on_exit(p), runnel::on_done(stages_.jobs),
+                                          runnel::on_timeout(options_.timeout));
+  if (what == by_itself) return p.status().success() ? outcome::succeeded : outcome::failed;
+  end_group(p);
+  return what == cancelled ? outcome::cancelled : outcome::timed_out;
+}
+
+// SIGTERM to the whole group, SIGKILL to what is left of it after the grace. A stopped job must go on to see the
+// first. While `p` stands for it, the group's number is given to nobody else.
+void runner::end_group(runnel::process& p) const {
+  const auto until = std::chrono::steady_clock::now() + options_.grace;
+  static_cast<void>(p.kill_group(SIGTERM));
+  static_cast<void>(p.kill_group(SIGCONT));
+  runnel::select(runnel::on_exit(p), runnel::on_done(stages_.grace),
+                 runnel::on_timeout(options_.grace));
+  // Its other members send no word of their end.
+  for (auto pause = 1ms; p.ended() && group_lives(p.id()); pause = std::min(2 * pause, 100ms)) {
+    if (std::chrono::steady_clock::now() >= until || !sleep_unless(stages_.grace, pause)) break;
+  }
+  static_cast<void>(p.kill_group(SIGKILL));
+  static_cast<void>(p.wait());
+}
+
+}  // namespace runnel_cli

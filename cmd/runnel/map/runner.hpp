@@ -1,0 +1,57 @@
+// Runs one job: starts its process, takes its output, ends it when its time is up or the run is cancelled.
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/process.hpp>
+
+#include "map/capture.hpp"
+#include "map/command_template.hpp"
+#include "map/events.hpp"
+#include "map/job.hpp"
+#include "map/options.hpp"
+#include "map/results.hpp"
+#include "map/start_gate.hpp"
+
+namespace runnel_cli {
+
+/// How a run is stopped, each stage at least as strict as the one before.
+struct run_stages {
+  runnel::context starts;  // done: no job is begun any more, and none is tried again
+  runnel::context
+      jobs;  // done: those that run are asked to end (SIGTERM), and killed after the grace
+  runnel::context grace;  // done: they are killed at once
+};
+
+class runner {
+ public:
+  /// All must outlive it; `results` is null without --results.
+  runner(const map_options& options, const command_template& command, const run_stages& stages,
+         start_gate& gate, const results_directory* results);
+
+  /// Blocks until the job has ended, its last attempt included, and tells what came of it.
+  void run(const job& j, int worker, const runnel::send_chan<event>& events) const;
+
+ private:
+  void try_once(const job& j, const std::vector<std::string>& argv, finished& done,
+                const runnel::send_chan<event>& events) const;
+  bool pause_before_next(const job_result& r) const;
+  bool may_try_again(const finished& done) const;
+  void execute(const job& j, const std::vector<std::string>& argv, job_result& r, capture& output,
+               capture& errors) const;
+  runnel::command process_command(const std::vector<std::string>& argv) const;
+  outcome wait_for_end(runnel::process& p) const;
+  void end_group(runnel::process& p) const;
+  bool captures() const { return options_.group != grouping::none; }
+
+  const map_options& options_;
+  const command_template& command_;
+  const run_stages& stages_;
+  start_gate& gate_;
+  const results_directory* results_;
+};
+
+}  // namespace runnel_cli

@@ -1,0 +1,197 @@
+#include "map/supervise.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <system_error>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.hpp"
+#include "map/process_table.hpp"
+
+namespace runnel_cli {
+namespace {
+
+constexpr int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+pid_t fork_or_fail() {
+  std::fflush(nullptr);  // so that nothing is written twice
+  const pid_t child = ::fork();
+  if (child < 0) fail("fork");
+  return child;
+}
+
+std::vector<pid_t> children() {
+  std::vector<pid_t> found;
+  for_each_process([&](const process_entry& p) {
+    if (p.parent == ::getpid()) found.push_back(p.id);
+  });
+  return found;
+}
+
+// Kills all below this process, a subreaper: who loses his parent by that becomes a child, and is killed in turn. Not
+// `spared`, children that this process had before it did anything.
+void kill_all_below(const std::vector<pid_t>& spared = {}) {
+  for (;;) {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    if (reaped < 0 && errno == ECHILD) return;
+    std::vector<pid_t> now = children();
+    std::erase_if(now, [&](pid_t c) { return std::ranges::find(spared, c) != spared.end(); });
+    if (now.empty() && !spared.empty()) return;
+    for (const pid_t child : now) ::kill(child, SIGKILL);
+    // Without /proc nobody can be named; then they are waited for.
+    ::waitpid(-1, nullptr, 0);
+  }
+}
+
+// The worker's side. exit() and not a return, so that the frames below, which are the user's process's, run nothing.
+[[noreturn]] void work(const std::function<int()>& body, pid_t supervisor) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(exit_usage);
+  try {
+    std::exit(body());
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "runnel: %s\n", e.what());
+    std::exit(exit_usage);
+  }
+}
+
+void use_null_streams() {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+  ::close(null);
+}
+
+// Passes the worker's end on: its status, or the signal that ended it.
+[[noreturn]] void end_as(int status) {
+  kill_all_below();
+  if (WIFSIGNALED(status)) {
+    ::signal(WTERMSIG(status), SIG_DFL);
+    ::raise(WTERMSIG(status));
+  }
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : exit_usage);
+}
+
+void reap(pid_t worker) {
+  int status = 0;
+  for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (ended == worker) end_as(status);
+  }
+}
+
+// Passes signals on; at the pipe's end the user's process has gone.
+void pass_on(int from_user, pid_t worker) {
+  unsigned char signals[16];
+  const ssize_t n = ::read(from_user, signals, sizeof signals);
+  if (n == 0) {
+    kill_all_below();
+    ::_exit(exit_usage);
+  }
+  for (ssize_t i = 0; i < n; ++i) ::kill(worker, signals[i]);
+}
+
+[[noreturn]] void supervise(int from_user, const std::function<int()>& body) {
+  ::setsid();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t self = ::getpid();
+  const pid_t worker = ::fork();
+  if (worker < 0) ::_exit(exit_usage);
+  if (worker == 0) {
+    ::close(from_user);
+    work(body, self);
+  }
+
+  for (const int number : forwarded) ::signal(number, SIG_IGN);
+  sigset_t child_ended;
+  sigemptyset(&child_ended);
+  sigaddset(&child_ended, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
+  const int ended = ::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
+  use_null_streams();
+  for (;;) {
+    reap(worker);  // first, for he may have ended before SIGCHLD was blocked
+    pollfd wait[] = {{from_user, POLLIN, 0}, {ended, POLLIN, 0}};
+    if (::poll(wait, 2, -1) < 0) continue;
+    signalfd_siginfo info;
+    while (::read(ended, &info, sizeof info) > 0) {
+    }
+    if (wait[0].revents != 0) pass_on(from_user, worker);
+  }
+}
+
+// The user's process.
+
+int to_supervisor = -1;  // written before any handler is installed
+
+void forward(int number) {
+  const int saved = errno;
+  const auto byte = static_cast<unsigned char>(number);
+  // A full pipe means that sixty thousand signals are on their way already.
+  [[maybe_unused]] const ssize_t n = ::write(to_supervisor, &byte, 1);
+  errno = saved;
+}
+
+// Signals that the user's process ignores (nohup) stay ignored.
+void forward_signals() {
+  for (const int number : forwarded) {
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = forward;
+    action.sa_flags = SA_RESTART;
+    sigfillset(&action.sa_mask);
+    ::sigaction(number, &action, nullptr);
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+int wait_for(pid_t supervisor, const std::vector<pid_t>& children_before) {
+  int status = 0;
+  while (::waitpid(supervisor, &status, 0) < 0) {
+    if (errno != EINTR) fail("waitpid");
+  }
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  kill_all_below(children_before);
+  std::fprintf(stderr, "runnel: ended by signal %d (%s); all jobs were killed\n", WTERMSIG(status),
+               ::strsignal(WTERMSIG(status)));
+  return exit_usage;
+}
+
+}  // namespace
+
+int supervised(const std::function<int()>& body) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");
+  // A shell that became this process by exec may have left it children.
+  const bool has_children = ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT) == 0;
+  const std::vector<pid_t> children_before = has_children ? children() : std::vector<pid_t>();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t supervisor = fork_or_fail();
+  if (supervisor == 0) {
+    ::close(ends[1]);
+    supervise(ends[0], body);
+  }
+  ::close(ends[0]);
+  to_supervisor = ends[1];
+  forward_signals();
+  return wait_for(supervisor, children_before);
+}
+
+}  // namespace runnel_cli

@@ -1,0 +1,63 @@
+// What the tests of the command-line tool have in common.
+#pragma once
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../support/child.hpp"
+
+namespace runnel_test {
+
+namespace fs = std::filesystem;
+inline child_result run_tool(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& environment = {}) {
+  child c(RUNNEL_TOOL, arguments, environment);
+  return c.finish(std::chrono::minutes(1));
+}
+
+// A shell command in which $1 is the tool and $2 an argument.
+inline child_result run_shell(const std::string& command, const std::string& argument = {}) {
+  child c("/bin/sh", {"-c", command, "sh", RUNNEL_TOOL, argument});
+  return c.finish(std::chrono::minutes(1));
+}
+
+class scratch_directory {
+ public:
+  scratch_directory() {
+    std::string name = (fs::temp_directory_path() / "runnel_cli_XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = name;
+  }
+  scratch_directory(const scratch_directory&) = delete;
+  scratch_directory& operator=(const scratch_directory&) = delete;
+  ~scratch_directory() { fs::remove_all(path_); }
+
+  std::string path() const { return path_.string(); }
+  void write(const std::string& name, const std::string& content) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name, std::ios::binary) << content;
+  }
+
+ private:
+  fs::path path_;
+};
+
+inline std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace runnel_test
