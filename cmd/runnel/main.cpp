@@ -1,12 +1,10 @@
 // The command-line tool `runnel`: parses the arguments and runs one subcommand.
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -134,17 +132,6 @@ int run_tool(int argc, const char* const* argv) {
 }
 
 }  // namespace
-
-int parse_count(const std::string& option, const std::string& text, int low, int high) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
-    throw usage_error(option + ": '" + text + "' is not a whole number from " +
-                      std::to_string(low) + " to " + std::to_string(high));
-  }
-  return value;
-}
-
 }  // namespace runnel_cli
 
 int main(int argc, char** argv) {

@@ -57,6 +57,8 @@ struct command {
   /// [0] is the program, looked up in this process's PATH unless it has a slash; a relative one then counts from
   /// `directory`.
   std::vector<std::string> arguments;
+  std::string
+      program{};  ///< what is executed in place of arguments[0], which the program still sees; empty: none
   std::optional<std::vector<std::string>> environment{};  ///< "NAME=value"; none: this process's
   std::string directory{};                                ///< empty: this process's
   redirect input = redirect::inherit();

@@ -32,7 +32,7 @@ using kind = process_access::kind;
 bool has_zero_byte(const std::string& s) noexcept { return s.find('\0') != std::string::npos; }
 
 bool is_usable(const command& c) noexcept {
-  if (c.arguments.empty() || has_zero_byte(c.directory)) return false;
+  if (c.arguments.empty() || has_zero_byte(c.directory) || has_zero_byte(c.program)) return false;
   if (std::any_of(c.arguments.begin(), c.arguments.end(), has_zero_byte)) return false;
   if (c.environment && std::any_of(c.environment->begin(), c.environment->end(), has_zero_byte))
     return false;
@@ -167,9 +167,10 @@ class launch {
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     set(attributes);
-    const int e =
-        posix_spawnp(&pid, arguments_.front(), actions_.get(), &attributes, arguments_.data(),
-                     environment_.empty() ? environ : environment_.data());
+    const char* const program =
+        command_.program.empty() ? arguments_.front() : command_.program.c_str();
+    const int e = posix_spawnp(&pid, program, actions_.get(), &attributes, arguments_.data(),
+                               environment_.empty() ? environ : environment_.data());
     posix_spawnattr_destroy(&attributes);
     for (file_descriptor& fd : theirs_) fd.reset();
     return e != 0 ? e : open_pidfd(pid, pidfd);

@@ -212,7 +212,8 @@ TEST(MapCommand, JobsReadNothingFromTheInput) {
 
 TEST(MapCommand, DryRunPrintsTheCommandsAndRunsNone) {
   const scratch_directory d;
-  const child_result r = run_tool({"map", "--dry-run", "touch", d.path() + "/{}", ":::", "a b", "c"});
+  const child_result r =
+      run_tool({"map", "--dry-run", "touch", d.path() + "/{}", ":::", "a b", "c"});
   EXPECT_EXIT_CODE(r, 0);
   EXPECT_EQ(r.out, "touch '" + d.path() + "/a b'\ntouch " + d.path() + "/c\n");
   EXPECT_TRUE(fs::is_empty(d.path()));
@@ -223,9 +224,10 @@ TEST(MapCommand, DryRunPrintsTheCommandsAndRunsNone) {
 TEST(MapJobs, NeverMoreThanSaidAndAsManyAsSaid) {
   const scratch_directory d;
   // Each job counts who is there, and stays until three have been seen at once.
-  const std::string script = "mkdir \"$0/$1\"; n=0; while [ $n -lt 2000 ]; do ls \"$0\" | wc -l >> \"$0.log\"; "
-                             "[ -e \"$0.three\" ] && break; [ $(ls \"$0\" | wc -l) -ge 3 ] && touch \"$0.three\"; "
-                             "sleep 0.005; n=$((n+1)); done; rmdir \"$0/$1\"";
+  const std::string script =
+      "mkdir \"$0/$1\"; n=0; while [ $n -lt 2000 ]; do ls \"$0\" | wc -l >> \"$0.log\"; "
+      "[ -e \"$0.three\" ] && break; [ $(ls \"$0\" | wc -l) -ge 3 ] && touch \"$0.three\"; "
+      "sleep 0.005; n=$((n+1)); done; rmdir \"$0/$1\"";
   fs::create_directory(d.path() + "/in");
   child c(RUNNEL_TOOL, {"map", "-j", "3", "sh", "-c", script, d.path() + "/in", ":::", "1", "2",
                         "3", "4", "5", "6", "7", "8"});
@@ -283,26 +285,29 @@ TEST(MapOutput, AJobsOutputStaysTogether) {
 }
 
 TEST(MapOutput, MuchOutputGoesThroughWhole) {
-  const child_result r = run_shell("\"$1\" map -j 2 -s 'seq 300000; : {}' ::: 1 2 3 2>&1 | sort -n | cksum");
+  const child_result r =
+      run_shell("\"$1\" map -j 2 -s 'seq 300000; : {}' ::: 1 2 3 2>&1 | sort -n | cksum");
   EXPECT_EXIT_CODE(r, 0);
   EXPECT_EQ(r.out, run_shell("(for i in 1 2 3; do seq 300000; done) | sort -n | cksum").out);
 }
 
 TEST(MapOutput, LinesComeAsTheyAreWrittenAndNeverMix) {
-  const child_result r = run_tool(
-      {"map", "-j", "4", "--line-buffer", "--tag", "sh", "-c",
-       "for i in 1 2 3 4 5; do printf part; sleep 0.002; echo $i; done", ":::", "a", "b", "c"});
+  const child_result r = run_tool({"map", "-j", "4", "--line-buffer", "--tag", "sh", "-c",
+                                   "for i in 1 2 3 4 5; do printf part; sleep 0.002; echo $i; done",
+                                   ":::", "a", "b", "c"});
   EXPECT_EXIT_CODE(r, 0);
   std::vector<std::string> expected;
   for (const char* item : {"a", "b", "c"}) {
-    for (int i = 1; i <= 5; ++i) expected.push_back(item + std::string("\tpart") + std::to_string(i));
+    for (int i = 1; i <= 5; ++i)
+      expected.push_back(item + std::string("\tpart") + std::to_string(i));
   }
   // The command has no placeholder: $0 is the item, and the lines say which job they come from.
   EXPECT_EQ(sorted_lines(r.out), expected);
 }
 
 TEST(MapOutput, ALineIsSeenBeforeItsJobEnds) {
-  child c(RUNNEL_TOOL, {"map", "--line-buffer", "sh", "-c", "echo first; exec sleep 1000", ":::", "x"});
+  child c(RUNNEL_TOOL,
+          {"map", "--line-buffer", "sh", "-c", "echo first; exec sleep 1000", ":::", "x"});
   EXPECT_TRUE(c.wait_for_output("first\n"));
   c.send_signal(SIGTERM);
   const child_result r = c.finish();
@@ -316,8 +321,8 @@ TEST(MapOutput, UngroupedJobsWriteByThemselves) {
 }
 
 TEST(MapOutput, JsonIsOneObjectPerJob) {
-  const child_result r =
-      run_tool({"map", "-k", "--json", "sh", "-c", "echo out; echo err >&2; exit $0", ":::", "0", "3"});
+  const child_result r = run_tool(
+      {"map", "-k", "--json", "sh", "-c", "echo out; echo err >&2; exit $0", ":::", "0", "3"});
   EXPECT_EXIT_CODE(r, 1);
   const std::vector<std::string> lines = lines_of(r.out);
   ASSERT_EQ(lines.size(), 2U) << r.describe();
@@ -395,8 +400,8 @@ TEST(MapFailures, RetriesRunAFailedJobAgain) {
   EXPECT_EXIT_CODE(r, 0);
   EXPECT_EQ(r.out, "done\ndone\n");
   EXPECT_EQ(read_file(d.path() + "/a"), "x\nx\nx\n");
-  const child_result never =
-      run_tool({"map", "--retries", "2", "--backoff", "1ms", "sh", "-c", "echo try; exit 1", ":::", "1"});
+  const child_result never = run_tool(
+      {"map", "--retries", "2", "--backoff", "1ms", "sh", "-c", "echo try; exit 1", ":::", "1"});
   EXPECT_EXIT_CODE(never, 1);
   EXPECT_EQ(never.out, "try\n");  // of the last attempt
 }
@@ -432,16 +437,17 @@ TEST(MapFailures, HaltSoonLetsRunningJobsEnd) {
 
 TEST(MapFailures, HaltNowEndsRunningJobs) {
   const std::string time = unusual_sleep();
-  const child_result r = run_tool({"map", "-j", "2", "--halt", "now,fail=1", "sh", "-c",
-                                   "[ $0 = 2 ] && exit 1; exec sleep " + time, ":::", "1", "2", "3"});
+  const child_result r =
+      run_tool({"map", "-j", "2", "--halt", "now,fail=1", "sh", "-c",
+                "[ $0 = 2 ] && exit 1; exec sleep " + time, ":::", "1", "2", "3"});
   EXPECT_GE(r.code, 1) << r.describe();
   EXPECT_LT(r.elapsed, 20s);
   EXPECT_FALSE(runs(time));
 }
 
 TEST(MapFailures, HaltOnSuccessIsSuccess) {
-  const child_result r = run_tool({"map", "-j", "1", "--halt", "now,success=1", "sh", "-c",
-                                   "exit $0", ":::", "1", "0", "1"});
+  const child_result r = run_tool(
+      {"map", "-j", "1", "--halt", "now,success=1", "sh", "-c", "exit $0", ":::", "1", "0", "1"});
   EXPECT_EXIT_CODE(r, 0);
 }
 
@@ -480,7 +486,8 @@ TEST(MapLog, ARunThatWasKilledContinuesWhereItStopped) {
   const scratch_directory d;
   const std::string log = d.path() + "/log";
   d.write("items", run_shell("seq 1000").out);
-  child c(RUNNEL_TOOL, {"map", "-j", "2", "-a", d.path() + "/items", "--joblog", log, "-s", "sleep 0.01; : {}"});
+  child c(RUNNEL_TOOL,
+          {"map", "-j", "2", "-a", d.path() + "/items", "--joblog", log, "-s", "sleep 0.01; : {}"});
   ASSERT_TRUE(eventually([&] { return lines_of(read_file(log)).size() > 20; }));
   c.send_signal(SIGKILL);
   c.finish(60s);
@@ -488,8 +495,8 @@ TEST(MapLog, ARunThatWasKilledContinuesWhereItStopped) {
   const std::size_t logged = lines_of(read_file(log)).size() - 1;
   ASSERT_LT(logged, 1000U);
 
-  const child_result r = run_tool({"map", "-j", "2", "-a", d.path() + "/items", "--joblog", log, "--resume", "sh",
-                                   "-c", "echo $0 >> \"" + d.path() + "/ran\""});
+  const child_result r = run_tool({"map", "-j", "2", "-a", d.path() + "/items", "--joblog", log,
+                                   "--resume", "sh", "-c", "echo $0 >> \"" + d.path() + "/ran\""});
   EXPECT_EXIT_CODE(r, 0);
   const std::vector<std::string> ran = lines_of(read_file(d.path() + "/ran"));
   EXPECT_EQ(ran.size(), 1000 - logged);
@@ -501,11 +508,12 @@ class MapEnd : public testing::Test {
  protected:
   // A tool with a job, with a child of it in the background, and one that left its session.
   child start() {
-    return child(RUNNEL_TOOL, {"map", "-s", "--line-buffer",
-                               "sleep " + time + " & setsid sleep " + time +
-                                   " & echo ready {}; exec sleep " + time,
-                               ":::", "1", "2"},
-                 {"RUNNEL_MAXPROCS=2"});
+    return child(
+        RUNNEL_TOOL,
+        {"map", "-s", "--line-buffer",
+         "sleep " + time + " & setsid sleep " + time + " & echo ready {}; exec sleep " + time,
+         ":::", "1", "2"},
+        {"RUNNEL_MAXPROCS=2"});
   }
   std::string time = unusual_sleep();
 };
@@ -546,9 +554,10 @@ TEST_F(MapEnd, ANormalEndTakesWhatJobsLeftBehindAlong) {
 
 TEST(MapSignals, TheSecondSigintKills) {
   const std::string time = unusual_sleep();
-  child c(RUNNEL_TOOL, {"map", "--line-buffer", "--grace", "1000s", "sh", "-c",
-                        "trap 'echo told' INT TERM; echo ready; while :; do sleep 0.05; done; : " + time,
-                        ":::", "1"});
+  child c(RUNNEL_TOOL,
+          {"map", "--line-buffer", "--grace", "1000s", "sh", "-c",
+           "trap 'echo told' INT TERM; echo ready; while :; do sleep 0.05; done; : " + time,
+           ":::", "1"});
   ASSERT_TRUE(c.wait_for_output("ready"));
   c.send_signal(SIGINT);
   ASSERT_TRUE(c.wait_for_output("told"));
@@ -560,8 +569,10 @@ TEST(MapSignals, TheSecondSigintKills) {
 
 TEST(MapSignals, NothingNewStartsAfterSigint) {
   const scratch_directory d;
-  child c("/bin/sh", {"-c", "exec \"$1\" map -j 1 sh -c 'echo $0; touch \"$0\"; sleep 1000' ::: \"$2/a\" \"$2/b\"",
-                      "sh", RUNNEL_TOOL, d.path()});
+  child c(
+      "/bin/sh",
+      {"-c", "exec \"$1\" map -j 1 sh -c 'echo $0; touch \"$0\"; sleep 1000' ::: \"$2/a\" \"$2/b\"",
+       "sh", RUNNEL_TOOL, d.path()});
   ASSERT_TRUE(eventually([&] { return fs::exists(d.path() + "/a"); }));
   c.send_signal(SIGINT);
   const child_result r = c.finish();

@@ -16,7 +16,7 @@ namespace runnel_test {
 
 namespace fs = std::filesystem;
 inline child_result run_tool(const std::vector<std::string>& arguments,
-                      const std::vector<std::string>& environment = {}) {
+                             const std::vector<std::string>& environment = {}) {
   child c(RUNNEL_TOOL, arguments, environment);
   return c.finish(std::chrono::minutes(1));
 }

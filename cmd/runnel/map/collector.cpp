@@ -76,9 +76,7 @@ void collector::handle(finished& e) {
   settle(r.number, std::move(e));
 }
 
-void collector::handle(skipped& e) {
-  settle(e.number, {});
-}
+void collector::handle(skipped& e) { settle(e.number, {}); }
 
 // Writes a job's output, or keeps it until those before it have come.
 void collector::settle(std::uint64_t number, turn t) {
@@ -158,8 +156,8 @@ void collector::say(const std::string& message) {
 void collector::give_up(const runnel::error& why) {
   if (!why || std::exchange(broken_, true)) return;
   const pause_bar paused(bar_);
-  static_cast<void>(write_fully(STDERR_FILENO,
-                                "runnel map: " + why.message() + "; the run is stopped\n"));
+  static_cast<void>(
+      write_fully(STDERR_FILENO, "runnel map: " + why.message() + "; the run is stopped\n"));
   controls_.stop_jobs();
 }
 

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,22 +24,9 @@
 namespace runnel_cli {
 namespace {
 
-std::size_t bytes_of(const std::vector<std::string>& arguments) {
-  std::size_t sum = 0;
-  for (const std::string& a : arguments) sum += a.size() + 1 + sizeof(char*);
-  return sum;
-}
-
-std::unique_ptr<job_source> open_jobs(const map_options& o) {
-  if (o.pipe) return blocks(STDIN_FILENO, o.block_size, o.items.nul ? '\0' : '\n');
-  return one_or_more(open_items(o.items), o.max_items, o.fit ? argument_space() : 0,
-                     bytes_of(o.command));
-}
-
-int print_commands(const map_options& o, const command_template& command, job_source& source) {
+int print_commands(const command_template& command, job_source& source) {
   while (const std::optional<job> next = source.next()) {
-    const std::vector<std::string> argv = command.expand(next->items, {next->number, 1});
-    std::printf("%s\n", (o.shell ? argv.back() : shell_line(argv)).c_str());
+    std::printf("%s\n", command.line(next->items, {next->number, 1}).c_str());
     if (std::ferror(stdout) != 0) break;
   }
   if (std::fflush(stdout) == 0) return exit_ok;
@@ -48,17 +36,20 @@ int print_commands(const map_options& o, const command_template& command, job_so
 
 int map(const map_options& options) {
   const command_template command(options.command, options.shell);
-  std::unique_ptr<job_source> source = open_jobs(options);
-  if (options.dry_run) return print_commands(options, command, *source);
-  map_run run(options, command, std::move(source));
+  if (options.pipe && command.has_placeholder())
+    throw usage_error("--pipe and a placeholder: a block is the job's input and has no items");
+  if (options.dry_run) return print_commands(command, *open_jobs(options, command, {}));
+  map_run run(options, command);
   return run.to_end();
 }
 
 }  // namespace
 
 command add_map(CLI::App& root) {
-  CLI::App* app = root.add_subcommand("map", "Run a command for every item of the input:\n"
-                                      "runnel map [OPTION...] [--] COMMAND [ARG...] [::: ITEM...]...");
+  CLI::App* app =
+      root.add_subcommand("map",
+                          "Run a command for every item of the input:\n"
+                          "runnel map [OPTION...] [--] COMMAND [ARG...] [::: ITEM...]...");
   const map_arguments arguments(*app);
   app->footer(
       "Items are the lines of standard input, of FILE, or what follows ':::' (several: all\n"

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <unistd.h>
+
 #include <runnel/signal.hpp>
 
 #include "command.hpp"
@@ -26,8 +28,14 @@ resumed read_done(const map_options& o) {
 
 }  // namespace
 
-map_run::map_run(const map_options& options, const command_template& command,
-                 std::unique_ptr<job_source> source)
+std::unique_ptr<job_source> open_jobs(const map_options& o, const command_template& command,
+                                      const runnel::context& stop) {
+  if (o.pipe) return blocks(STDIN_FILENO, o.block_size, o.items.nul ? '\0' : '\n', stop);
+  const std::size_t most_bytes = o.fit ? command.item_space(argument_space()) : 0;
+  return one_or_more(open_items(o.items, stop), o.max_items, most_bytes, command.fixed_bytes());
+}
+
+map_run::map_run(const map_options& options, const command_template& command)
     : options_(options),
       starts_(runnel::with_cancel(runnel::background())),
       jobs_(runnel::with_cancel(runnel::background())),
@@ -50,7 +58,7 @@ map_run::map_run(const map_options& options, const command_template& command,
                                  if (options_.keep_order) early_.release();
                                }}),
       runner_(options, command, stages_, gate_, collector_.results()) {
-  reading_->source = std::move(source);
+  reading_->source = open_jobs(options, command, starts_.ctx);
   reading_->stop = starts_.ctx;
   collector_.set_total(reading_->source->total());
 }

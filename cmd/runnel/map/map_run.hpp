@@ -20,12 +20,15 @@
 
 namespace runnel_cli {
 
+/// The jobs that the options' input makes, until `stop` is done. Throws usage_error if it cannot be opened.
+std::unique_ptr<job_source> open_jobs(const map_options& o, const command_template& command,
+                                      const runnel::context& stop);
+
 class map_run {
  public:
-  /// Opens what the options name (job log, directory of results); throws usage_error where that fails. `options` and
-  /// `command` must outlive it.
-  map_run(const map_options& options, const command_template& command,
-          std::unique_ptr<job_source> source);
+  /// Opens what the options name (input, job log, directory of results); throws usage_error where that fails. `options`
+  /// and `command` must outlive it.
+  map_run(const map_options& options, const command_template& command);
 
   /// Runs everything and returns the exit status. Blocks.
   int to_end();

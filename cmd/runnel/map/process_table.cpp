@@ -24,7 +24,8 @@ bool read_entry(const char* id, process_entry& entry) {
   const char* const name_end = n > 0 ? std::strrchr(text.data(), ')') : nullptr;
   if (name_end == nullptr) return false;
   char state = 0;
-  if (std::sscanf(name_end + 1, " %c %d %d", &state, &entry.parent, &entry.group) != 3) return false;
+  if (std::sscanf(name_end + 1, " %c %d %d", &state, &entry.parent, &entry.group) != 3)
+    return false;
   entry.id = static_cast<pid_t>(std::stol(id));
   entry.ended = state == 'Z' || state == 'X';
   return true;
@@ -46,7 +47,8 @@ void for_each_process(const std::function<void(const process_entry&)>& see) {
 
 bool group_lives(pid_t group) {
   bool lives = false;
-  for_each_process([&](const process_entry& p) { lives = lives || (p.group == group && !p.ended); });
+  for_each_process(
+      [&](const process_entry& p) { lives = lives || (p.group == group && !p.ended); });
   return lives;
 }
 

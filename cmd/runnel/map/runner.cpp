@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <random>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
+
+#include <unistd.h>
 
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
@@ -65,6 +70,21 @@ std::chrono::nanoseconds pause_after(int attempt, std::chrono::nanoseconds first
   return pause - pause * static_cast<int>(random() % 512) / 1024;
 }
 
+// Where the system would find the program `name` for execution; empty: nowhere, or its name says where.
+std::string find_program(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  if (path == nullptr || name.empty() || name.find('/') != std::string::npos) return {};
+  std::istringstream directories(path);
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::filesystem::path file =
+        std::filesystem::path(directory.empty() ? "." : directory) / name;
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(file, ignored) && ::access(file.c_str(), X_OK) == 0)
+      return file;
+  }
+  return {};
+}
+
 // False: `ctx` was done first.
 bool sleep_unless(const runnel::context& ctx, std::chrono::nanoseconds time) {
   return runnel::select(runnel::on_done(ctx), runnel::on_timeout(time)) != 0;
@@ -74,7 +94,13 @@ bool sleep_unless(const runnel::context& ctx, std::chrono::nanoseconds time) {
 
 runner::runner(const map_options& options, const command_template& command,
                const run_stages& stages, start_gate& gate, const results_directory* results)
-    : options_(options), command_(command), stages_(stages), gate_(gate), results_(results) {}
+    : options_(options),
+      command_(command),
+      program_(options.shell ? "sh" : options.command.front()),
+      program_path_(find_program(program_)),
+      stages_(stages),
+      gate_(gate),
+      results_(results) {}
 
 void runner::run(const job& j, int worker, const runnel::send_chan<event>& events) const {
   finished done;
@@ -83,7 +109,7 @@ void runner::run(const job& j, int worker, const runnel::send_chan<event>& event
   r.number = j.number;
   r.worker = worker;
   r.label = label_of(j);
-  r.command = options_.shell ? argv.back() : shell_line(argv);
+  r.command = command_.line(j.items, {j.number, worker});
   r.attempts = 0;
   do {
     if (r.attempts > 0 && !pause_before_next(r)) break;
@@ -138,6 +164,7 @@ void runner::try_once(const job& j, const std::vector<std::string>& argv, finish
 runnel::command runner::process_command(const std::vector<std::string>& argv) const {
   runnel::command c;
   c.arguments = argv;
+  if (argv.front() == program_) c.program = program_path_;
   c.input = options_.pipe ? runnel::redirect::pipe() : runnel::redirect::null();
   c.new_group = true;
   if (captures()) {

@@ -49,6 +49,9 @@ class runner {
 
   const map_options& options_;
   const command_template& command_;
+  // Looked up once, for a PATH of a dozen directories costs each job as many calls of the kernel.
+  const std::string program_;
+  const std::string program_path_;  // empty: leave it to the system
   const run_stages& stages_;
   start_gate& gate_;
   const results_directory* results_;
