@@ -13,6 +13,7 @@ namespace runnel_cli {
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 255;
+inline constexpr int exit_by_signal = 128;  // plus its number, as a shell says
 
 /// Bad usage: the message says what is wrong and, where that can be guessed, what was meant.
 struct usage_error : std::runtime_error {

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 
 constexpr int most_early = 10'000;  // with --keep-order
 constexpr auto sizing_window = 1s;
-constexpr int status_of_signal = 128;  // as a shell says
 
 resumed read_done(const map_options& o) {
   if (!o.resume && !o.resume_failed) return {};
@@ -67,7 +66,9 @@ int map_run::to_end() {
   auto [over, end] = runnel::with_cancel(runnel::background());
   runnel::wait_group helpers;
   helpers.go([&] { collector_.run(events_); });
-  helpers.go([&] { hear_signals(over); });
+  // Before any job runs, so that no job is ended by a signal that nobody heard.
+  const runnel::signal_subscription asked = runnel::notify({SIGINT, SIGTERM, SIGHUP});
+  helpers.go([&] { hear_signals(asked.chan(), over); });
   runnel::go([r = reading_] { read_jobs(r); });
   {
     runnel::worker_pool pool({.size = options_.jobs, .name = "map"});
@@ -122,11 +123,10 @@ bool map_run::start_job(runnel::worker_pool& pool, job next) {
   });
 }
 
-void map_run::hear_signals(const runnel::context& over) {
-  const runnel::signal_subscription asked = runnel::notify({SIGINT, SIGTERM, SIGHUP});
+void map_run::hear_signals(const runnel::recv_chan<int>& asked, const runnel::context& over) {
   int which = 0;
   const auto received = [&](std::optional<int> number) { which = number.value_or(0); };
-  while (runnel::select(runnel::on_recv(asked.chan(), received), runnel::on_done(over)) == 0)
+  while (runnel::select(runnel::on_recv(asked, received), runnel::on_done(over)) == 0)
     interrupted(which);
 }
 
@@ -159,7 +159,7 @@ void map_run::size_pool(runnel::worker_pool& pool, const runnel::context& over) 
 int map_run::exit_status() {
   if (const int signal = signal_.load(); signal != 0) {
     collector_.say("interrupted");
-    return status_of_signal + signal;
+    return exit_by_signal + signal;
   }
   if (read_to_end_ && reading_->failure) {
     collector_.say(reading_->failure.message());

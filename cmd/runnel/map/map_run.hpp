@@ -45,7 +45,7 @@ class map_run {
 
   void start_jobs(runnel::worker_pool& pool);
   bool start_job(runnel::worker_pool& pool, job next);
-  void hear_signals(const runnel::context& over);
+  void hear_signals(const runnel::recv_chan<int>& asked, const runnel::context& over);
   void size_pool(runnel::worker_pool& pool, const runnel::context& over);
   void interrupted(int signal);
   int exit_status();

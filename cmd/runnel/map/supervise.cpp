@@ -61,6 +61,23 @@ void kill_all_below(const std::vector<pid_t>& spared = {}) {
   }
 }
 
+// Blocks `numbers`, which come from the descriptor instead from now on.
+int take_signals(const std::vector<int>& numbers) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : numbers) sigaddset(&set, number);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  const int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) fail("signalfd");
+  return fd;
+}
+
+// Zero: none is pending.
+int next_signal(int fd) {
+  signalfd_siginfo info;
+  return ::read(fd, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
 // The worker's side. exit() and not a return, so that the frames below, which are the user's process's, run nothing.
 [[noreturn]] void work(const std::function<int()>& body, pid_t supervisor) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -112,25 +129,23 @@ void pass_on(int from_user, pid_t worker) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t self = ::getpid();
   const pid_t worker = ::fork();
-  if (worker < 0) ::_exit(exit_usage);
+  if (worker < 0) {
+    std::perror("runnel: fork");
+    ::_exit(exit_usage);
+  }
   if (worker == 0) {
     ::close(from_user);
     work(body, self);
   }
 
   for (const int number : forwarded) ::signal(number, SIG_IGN);
-  sigset_t child_ended;
-  sigemptyset(&child_ended);
-  sigaddset(&child_ended, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
-  const int ended = ::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
+  const int ended = take_signals({SIGCHLD});
   use_null_streams();
   for (;;) {
     reap(worker);  // first, for he may have ended before SIGCHLD was blocked
     pollfd wait[] = {{from_user, POLLIN, 0}, {ended, POLLIN, 0}};
     if (::poll(wait, 2, -1) < 0) continue;
-    signalfd_siginfo info;
-    while (::read(ended, &info, sizeof info) > 0) {
+    while (next_signal(ended) != 0) {
     }
     if (wait[0].revents != 0) pass_on(from_user, worker);
   }
@@ -138,45 +153,54 @@ void pass_on(int from_user, pid_t worker) {
 
 // The user's process.
 
-int to_supervisor = -1;  // written before any handler is installed
-
-void forward(int number) {
-  const int saved = errno;
-  const auto byte = static_cast<unsigned char>(number);
-  // A full pipe means that sixty thousand signals are on their way already.
-  [[maybe_unused]] const ssize_t n = ::write(to_supervisor, &byte, 1);
-  errno = saved;
-}
-
-// Signals that the user's process ignores (nohup) stay ignored.
-void forward_signals() {
+// Signals that it ignores (nohup) stay ignored.
+std::vector<int> to_forward() {
+  std::vector<int> numbers;
   for (const int number : forwarded) {
     struct sigaction action {};
-    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
-    action = {};
-    action.sa_handler = forward;
-    action.sa_flags = SA_RESTART;
-    sigfillset(&action.sa_mask);
-    ::sigaction(number, &action, nullptr);
+    if (::sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_IGN)
+      numbers.push_back(number);
   }
-  ::signal(SIGPIPE, SIG_IGN);
+  return numbers;
 }
 
-int wait_for(pid_t supervisor, const std::vector<pid_t>& children_before) {
-  int status = 0;
-  while (::waitpid(supervisor, &status, 0) < 0) {
-    if (errno != EINTR) fail("waitpid");
-  }
+int status_from(int status, const std::vector<pid_t>& children_before) {
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   kill_all_below(children_before);
-  std::fprintf(stderr, "runnel: ended by signal %d (%s); all jobs were killed\n", WTERMSIG(status),
-               ::strsignal(WTERMSIG(status)));
+  const int number = WTERMSIG(status);
+  // It came before the worker was ready to take it.
+  if (number == SIGINT || number == SIGTERM || number == SIGHUP) return exit_by_signal + number;
+  std::fprintf(stderr, "runnel: ended by signal %d (%s); all jobs were killed\n", number,
+               ::strsignal(number));
   return exit_usage;
+}
+
+// Sends each signal as a byte, until the supervisor has ended. A full pipe means that thousands are on their way.
+int forward_until_end(pid_t supervisor, int to_supervisor,
+                      const std::vector<pid_t>& children_before) {
+  std::vector<int> numbers = to_forward();
+  numbers.push_back(SIGCHLD);
+  const int signals = take_signals(numbers);
+  ::signal(SIGPIPE, SIG_IGN);
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(supervisor, &status, WNOHANG);
+    if (ended == supervisor) return status_from(status, children_before);
+    if (ended < 0 && errno != EINTR) fail("waitpid");
+    pollfd wait{signals, POLLIN, 0};
+    ::poll(&wait, 1, -1);
+    while (const int number = next_signal(signals)) {
+      const auto byte = static_cast<unsigned char>(number);
+      if (number != SIGCHLD) [[maybe_unused]]
+        const ssize_t n = ::write(to_supervisor, &byte, 1);
+    }
+  }
 }
 
 }  // namespace
 
 int supervised(const std::function<int()>& body) {
+  ::signal(SIGCHLD, SIG_DFL);  // where it was ignored, nobody could be waited for
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");
   // A shell that became this process by exec may have left it children.
@@ -189,9 +213,7 @@ int supervised(const std::function<int()>& body) {
     supervise(ends[0], body);
   }
   ::close(ends[0]);
-  to_supervisor = ends[1];
-  forward_signals();
-  return wait_for(supervisor, children_before);
+  return forward_until_end(supervisor, ends[1], children_before);
 }
 
 }  // namespace runnel_cli
