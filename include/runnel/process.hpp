@@ -71,13 +71,16 @@ struct command {
 struct exit_status {
   int code = 0;    ///< exit status, if it ended by itself; -1: nobody knows (see process::wait)
   int signal = 0;  ///< that ended it, or 0
+  bool core_dumped = false;  ///< the signal left a core dump
   std::chrono::nanoseconds user_time{};
   std::chrono::nanoseconds system_time{};
-  std::int64_t max_rss_bytes = 0;  ///< the most memory it had at once
+  /// The most memory that it had at once, but not less than what this process had when it started it: the kernel
+  /// counts the time before the program was loaded, too.
+  std::int64_t max_rss_bytes = 0;
 
   /// It ended by itself, with status 0.
   bool success() const noexcept { return code == 0 && signal == 0; }
-  /// As Go says it: "exit status 3", "signal: killed".
+  /// As Go says it: "exit status 3", "signal: killed", "signal: aborted (core dumped)".
   std::string message() const;
 };
 
@@ -208,7 +211,7 @@ class process {
 
   error wait_until(std::int64_t deadline);
   error outcome() const;
-  void finish() noexcept;
+  void finish(bool is_ready) noexcept;
   void reap() noexcept;
   void discard() noexcept;
   void forget() noexcept;
@@ -254,7 +257,7 @@ struct process_access {
   static pipe_end adopt_pipe(int fd) noexcept { return pipe_end(fd); }
   static process make(int pid, int pidfd, bool own_group) noexcept;
   static int pidfd_of(const process& p) noexcept { return p.pidfd_; }
-  static void finish(process& p) noexcept { p.finish(); }
+  static void finish(process& p, bool is_ready) noexcept { p.finish(is_ready); }
 };
 
 /// Ready when the process's descriptor says that it has ended; never for no process.
@@ -267,7 +270,12 @@ class exit_case : public descriptor_case {
 
  protected:
   ~exit_case() = default;
-  void finish() noexcept { process_access::finish(*process_); }
+  // Where the end could not be watched for, the process may go on.
+  void finish() {
+    const error failed = failure();
+    process_access::finish(*process_, !failed);
+    if (!process_->ended()) failed.rethrow();
+  }
 
  private:
   process* process_;
@@ -291,8 +299,11 @@ class exit_handler_case final : public exit_case {
 }  // namespace detail
 
 /// A select case that goes ahead when `p` has ended, as process::wait() would; `handler()` runs after the select has
-/// decided, and status() is valid in it. Never ready if there is no process. Refers to `p`. Throws std::system_error if
-/// the poller cannot be opened (no more descriptors), std::bad_alloc when there is no memory.
+/// decided, and status() is valid in it. Never ready if there is no process. Refers to `p`.
+///
+/// Throws std::system_error if the poller cannot be opened (no more descriptors), std::bad_alloc when there is no
+/// memory. Where the system cannot watch any more descriptors and the process goes on, the select throws what wait()
+/// would give as std::system_error, without a call of the handler; no other case has gone ahead then.
 template <class H>
 requires std::invocable < std::decay_t<H>
 & > auto on_exit(process& p, H&& handler) {

@@ -14,8 +14,10 @@ class signal_subscription;
 /// As with Go's signal.Notify, delivery never waits for the receiver: the channel has room for 16, and what finds it
 /// full is dropped. As with the kernel's own pending signals, several of one number that come in quick succession may
 /// be delivered as one, real-time signals included. Any number of subscriptions may name a signal; each gets it.
-/// Signals that the process ignored are delivered, too, while a subscription lasts. System calls that a signal
-/// interrupts are restarted where the kernel can. In the child of a fork() the signals do what they do by default.
+/// Signals that the process ignored are delivered, too, while a subscription lasts, and so are those to the process
+/// that every thread blocks, pending ones included; one to a single thread that blocks it stays there. System calls
+/// that a signal interrupts are restarted where the kernel can. In the child of a fork() the signals do what they do by
+/// default.
 ///
 /// While a subscription exists a goroutine of the library waits for signals (num_goroutines() counts it, leak_action
 /// does not), and so no deadlock is reported.
@@ -23,7 +25,8 @@ class signal_subscription;
 /// `signals` may be empty: nothing ever comes. Throws std::system_error: std::errc::invalid_argument for a number that
 /// is no signal, for SIGKILL and SIGSTOP, which cannot be caught, for SIGSEGV, SIGBUS, SIGFPE and SIGILL, which report
 /// faults of the very thread that gets them, and for those that the C library keeps for itself;
-/// std::errc::too_many_files_open. Throws std::bad_alloc when there is no memory. Nothing has changed then.
+/// std::errc::too_many_files_open; std::errc::no_space_on_device if no more descriptors may be watched. Throws
+/// std::bad_alloc when there is no memory. Nothing has changed then.
 signal_subscription notify(std::initializer_list<int> signals);
 
 namespace detail {

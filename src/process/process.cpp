@@ -50,6 +50,7 @@ exit_status status_of(const end_report& report) noexcept {
   const bool exited = report.how.si_code == CLD_EXITED;
   s.code = exited ? report.how.si_status : 0;
   s.signal = exited ? 0 : report.how.si_status;
+  s.core_dumped = report.how.si_code == CLD_DUMPED;
   s.user_time = duration_of(report.used.ru_utime);
   s.system_time = duration_of(report.used.ru_stime);
   s.max_rss_bytes = report.used.ru_maxrss * kibibyte;
@@ -69,7 +70,8 @@ std::string name_of_signal(int number) {
 }  // namespace
 
 std::string exit_status::message() const {
-  if (signal != 0) return "signal: " + name_of_signal(signal);
+  if (signal != 0)
+    return "signal: " + name_of_signal(signal) + (core_dumped ? " (core dumped)" : "");
   return "exit status " + std::to_string(code);
 }
 
@@ -113,7 +115,7 @@ void process::take(process& other) noexcept {
 error process::wait_until(std::int64_t deadline) {
   if (!ended() && pid_ != 0) {
     if (error e = detail::wait_descriptor(pidfd_, detail::poll_direction::read, deadline)) return e;
-    finish();
+    finish(true);
   }
   return outcome();
 }
@@ -121,7 +123,7 @@ error process::wait_until(std::int64_t deadline) {
 error process::wait(const context& ctx) {
   if (!ended() && pid_ != 0) {
     if (error e = wait_readable(ctx, pidfd_)) return e;
-    finish();
+    finish(true);
   }
   return outcome();
 }
@@ -130,14 +132,17 @@ error process::outcome() const {
   return pid_ == 0 || unknown_ ? error(std::errc::no_child_process) : error();
 }
 
-// The process's descriptor is ready. That its end cannot be had yet happens where a debugger is told first.
-void process::finish() noexcept {
+// That its end cannot be had yet although its descriptor is ready happens where a debugger is told first. Where the
+// descriptor could not be watched it may not have ended: then nothing happens.
+void process::finish(bool is_ready) noexcept {
   if (ended()) return;
   end_report report;
   const int keep = own_group_ ? WNOWAIT : 0;
   int e = ask_for_end(pidfd_, keep | WNOHANG, report);
-  if (e == 0 && report.how.si_pid == 0)
+  if (e == 0 && report.how.si_pid == 0) {
+    if (!is_ready) return;
     e = blocking([&] { return ask_for_end(pidfd_, keep, report); });
+  }
   if (e == 0) {
     status_ = status_of(report);
     unreaped_ = own_group_;

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -28,6 +29,16 @@ namespace detail {
 namespace {
 
 using kind = process_access::kind;
+
+constexpr int pid_type = P_PID;
+constexpr int pidfd_type = 3;  // P_PIDFD, which C libraries before glibc 2.36 do not name
+
+// It is a child of this process that nobody has waited for, whether it has ended or not.
+bool is_child(int id_type, int id) noexcept {
+  siginfo_t how{};
+  const int options = WEXITED | WNOHANG | WNOWAIT;
+  return syscall(SYS_waitid, id_type, id, &how, options, nullptr) == 0 || errno != ECHILD;
+}
 
 bool has_zero_byte(const std::string& s) noexcept { return s.find('\0') != std::string::npos; }
 
@@ -190,11 +201,14 @@ class launch {
     posix_spawnattr_setflags(&attributes, static_cast<short>(flags));
   }
 
-  // The number is the child's own until somebody waits for it. Gone already: SIGCHLD is ignored.
+  // The number is the child's own until somebody waits for it: the kernel where SIGCHLD is ignored, or a program that
+  // waits for any child. By now it may be another process's, or one of our threads', hence the look at whose it is.
   static int open_pidfd(pid_t pid, file_descriptor& pidfd) noexcept {
     pidfd = file_descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     const int e = pidfd.get() < 0 ? errno : pidfd.leave_standard_numbers();
-    if (e == 0 || e == ESRCH) return 0;
+    if (e == 0 && is_child(pidfd_type, pidfd.get())) return 0;
+    pidfd.reset();
+    if (!is_child(pid_type, pid)) return 0;  // gone already
     ::kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }

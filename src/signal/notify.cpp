@@ -2,15 +2,21 @@
 //
 // The handler notes the signal's bit in `pending` and then adds to an event descriptor; the courier, a goroutine, waits
 // for that descriptor, empties it, then takes the bits and sends them on. So a bit that the courier has not taken has a
-// wakeup behind it. Descriptor and `owner` are set before the first handler is installed and stay for ever, for a
+// wakeup behind it. Descriptors and `owner` are set before the first handler is installed and stay for ever, for a
 // handler may run on any thread until long after it was replaced.
+//
+// A signal that every thread blocks, as a mask that main had when the runtime began, reaches no handler and stays
+// pending in the process: a signalfd has those. The courier waits for both descriptors through one of epoll. What is
+// not blocked everywhere may come either way, but only one.
 //
 // The list of subscribers, what is known about each signal and whether there is a courier are guarded by `mu`. Under it
 // nothing is called that could park or yield, so a std::mutex will do; the channels are sent to without it.
 // Subscriptions are made one at a time (`one_at_a_time`), because to start the courier is such a call.
 #include <runnel/signal.hpp>
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <array>
@@ -75,6 +81,10 @@ struct known_signal {
   saved_disposition before;
 };
 
+// For the courier.
+constinit int blocked_fd = -1;  // a signalfd
+constinit int either_fd = -1;   // wake_fd or blocked_fd is ready
+
 constinit runnel::mutex one_at_a_time;
 constinit std::mutex mu;
 // Guarded by mu.
@@ -116,9 +126,19 @@ struct delivery {
   std::uint64_t last;
 };
 
+// What does not fit leaves the descriptor ready.
+signal_set take_blocked() noexcept {
+  std::array<signalfd_siginfo, 4> read_at_once;
+  const ssize_t n = read(blocked_fd, read_at_once.data(), sizeof read_at_once);
+  signal_set came = 0;
+  for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n) / sizeof read_at_once[0]; ++i)
+    came |= bit_of(static_cast<int>(read_at_once[i].ssi_signo));
+  return came;
+}
+
 delivery take_pending() noexcept {
   const std::lock_guard lock(mu);
-  return {__atomic_exchange_n(&pending, signal_set{0}, __ATOMIC_SEQ_CST), numbers};
+  return {__atomic_exchange_n(&pending, signal_set{0}, __ATOMIC_SEQ_CST) | take_blocked(), numbers};
 }
 
 // Its handle keeps the channel alive.
@@ -159,7 +179,7 @@ bool may_end() noexcept {
 // Only where the poller has no descriptors is there something else to do than to wait for ours.
 void await_signal() {
   constexpr std::chrono::milliseconds look_again{10};
-  if (wait_readable(wake_fd)) sleep_for(look_again);
+  if (wait_readable(either_fd)) sleep_for(look_again);
   std::uint64_t count = 0;
   (void)!read(wake_fd, &count, sizeof count);
 }
@@ -211,13 +231,46 @@ signal_set checked(std::initializer_list<int> signals) {
   return set;
 }
 
-void ensure_descriptor() {
-  if (wake_fd >= 0) return;
-  file_descriptor fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const int e = fd.get() < 0 ? errno : fd.leave_standard_numbers();
+// `number` is what the system call has given.
+file_descriptor checked_descriptor(int number) {
+  file_descriptor fd(number);
+  const int e = number < 0 ? errno : fd.leave_standard_numbers();
   if (e != 0) throw_errno(e);
+  return fd;
+}
+
+void add_to(const file_descriptor& epoll, const file_descriptor& fd) {
+  epoll_event readable{};
+  readable.events = EPOLLIN;
+  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &readable) != 0) throw_errno(errno);
+}
+
+sigset_t as_sigset(signal_set signals) noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for_each_signal(signals, [&](int number) { sigaddset(&set, number); });
+  return set;
+}
+
+void ensure_descriptors() {
+  if (wake_fd >= 0) return;
+  const sigset_t none = as_sigset(0);
+  file_descriptor wake = checked_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  file_descriptor blocked = checked_descriptor(signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK));
+  file_descriptor either = checked_descriptor(epoll_create1(EPOLL_CLOEXEC));
+  add_to(either, wake);
+  add_to(either, blocked);
   owner = getpid();
-  wake_fd = fd.release();
+  either_fd = either.release();
+  blocked_fd = blocked.release();
+  wake_fd = wake.release();
+}
+
+void follow_subscriptions() noexcept {
+  signal_set subscribed = 0;
+  for (const signal_subscriber* s = first; s != nullptr; s = s->next) subscribed |= s->signals;
+  const sigset_t set = as_sigset(subscribed);
+  signalfd(blocked_fd, &set, 0);
 }
 
 void release(int number) noexcept {
@@ -267,6 +320,7 @@ void subscribe(signal_subscriber& s) {
     enlist(s);
     failed = take_all(s.signals);
     if (failed != 0) strike_off(s);
+    follow_subscriptions();
   }
   if (failed != 0) throw_errno(failed);
 }
@@ -274,6 +328,7 @@ void subscribe(signal_subscriber& s) {
 void unsubscribe(signal_subscriber& s) noexcept {
   const std::lock_guard lock(mu);
   strike_off(s);
+  follow_subscriptions();
   for_each_signal(s.signals, release);
   if (first == nullptr) wake_courier();
 }
@@ -287,7 +342,7 @@ signal_subscription notify(std::initializer_list<int> signals) {
   auto state = std::make_unique<signal_subscriber>(checked(signals));
   ensure_started();
   const std::lock_guard lock(one_at_a_time);
-  ensure_descriptor();
+  ensure_descriptors();
   subscribe(*state);
   try {
     ensure_courier();

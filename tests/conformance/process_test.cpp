@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -14,6 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +90,17 @@ MATRIX_TEST(Process, TheSignalThatEndedItIsReported) {
     EXPECT_FALSE(p.status().success());
     EXPECT_EQ(p.status().message(), message);
   }
+}
+
+MATRIX_TEST(Process, ACoreDumpIsReported) {
+  process p = spawn(shell("ulimit -c 0; kill -ABRT $$"));
+  EXPECT_FALSE(p.wait());
+  EXPECT_EQ(p.status().signal, SIGABRT);
+  EXPECT_FALSE(p.status().core_dumped);
+  EXPECT_EQ(p.status().message(), "signal: aborted");
+  runnel::exit_status dumped = p.status();
+  dumped.core_dumped = true;
+  EXPECT_EQ(dumped.message(), "signal: aborted (core dumped)");
 }
 
 MATRIX_TEST(Process, ItsUseOfTimeAndMemoryIsReported) {
@@ -200,6 +217,42 @@ MATRIX_TEST(Process, ExitsOfSeveralInOneSelect) {
   for (auto& p : all) cases.emplace_back(on_exit(p, [&] { first = p.status().code; }));
   EXPECT_EQ(runnel::select(cases), 5U);
   EXPECT_EQ(first, 9);
+}
+
+/// From now on epoll refuses what this thread wants to watch.
+bool refuse_to_watch() {
+  sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_ctl, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSPC),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{std::size(steps), steps};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// On a thread that ends afterwards, for the refusal is for good.
+MATRIX_TEST_THREAD(Process, AnExitThatCannotBeWatchedDoesNotBlock) {
+  process p = spawn(shell(for_ever));
+  std::thread([&] {
+    if (!refuse_to_watch()) GTEST_SKIP() << "the system does not refuse on demand";
+    bool handled = false;
+    try {
+      runnel::select(on_exit(p, [&] { handled = true; }), on_timeout(1h));
+      ADD_FAILURE() << "nothing thrown";
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::no_space_on_device);
+    }
+    EXPECT_FALSE(handled);
+    EXPECT_FALSE(p.ended());
+    EXPECT_TRUE(p.wait().is(std::errc::no_space_on_device));
+    EXPECT_FALSE(p.ended());
+    EXPECT_FALSE(p.kill());
+  }).join();
+  EXPECT_FALSE(p.kill());
+  EXPECT_FALSE(p.wait());
+  EXPECT_EQ(p.status().signal, SIGKILL);
 }
 
 MATRIX_TEST(Process, AStoppedProcessHasNotEnded) {
@@ -470,6 +523,27 @@ MATRIX_TEST(Process, WhereSigchldIsIgnoredNoStatusIsKnown) {
   EXPECT_TRUE(q.kill_group().is(std::errc::no_such_process));
   { const process killed = spawn(shell(for_ever)); }
   std::signal(SIGCHLD, before);
+}
+
+// Some are gone before spawn() can get hold of them.
+MATRIX_TEST(Process, ManyShortOnesWhereNoStatusIsKept) {
+  struct sigaction none_kept {};
+  struct sigaction before {};
+  none_kept.sa_handler = SIG_DFL;
+  none_kept.sa_flags = SA_NOCLDWAIT;
+  ASSERT_EQ(::sigaction(SIGCHLD, &none_kept, &before), 0);
+  wait_group all;
+  for (int g = 0; g < 8; ++g)
+    all.go([] {
+      for (int i = 0; i < scaled(20); ++i) {
+        process p = spawn({.arguments = {"/bin/true"}});
+        EXPECT_GT(p.id(), 0);
+        EXPECT_TRUE(p.wait().is(std::errc::no_child_process));
+        EXPECT_TRUE(p.kill().is(std::errc::no_such_process));
+      }
+    });
+  all.wait();
+  ::sigaction(SIGCHLD, &before, nullptr);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <optional>
 #include <set>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -152,6 +153,43 @@ MATRIX_TEST(Signal, AFullChannelDropsWhatComes) {
   send_to_process(SIGUSR1);
   EXPECT_EQ(other.chan().recv(), SIGUSR1);
   EXPECT_EQ(full.chan().len(), 16U);
+}
+
+// -- masks -----------------------------------------------------------------------------------------------------------
+
+bool is_blocked(int number) {
+  sigset_t now;
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &now);
+  return sigismember(&now, number) == 1;
+}
+
+// Is its own child, whose main thread has them blocked before the runtime begins.
+MATRIX_TEST(Signal, WhatEveryThreadBlocksIsDelivered) {
+#ifdef RUNNEL_TEST_EMULATOR
+  GTEST_SKIP() << "the emulator keeps blocked signals for itself";
+#endif
+  if (!is_blocked(SIGUSR1)) {
+    const auto& self = *::testing::UnitTest::GetInstance()->current_test_info();
+    const std::string name = std::string(self.test_suite_name()) + "." + self.name();
+    runnel::command c{
+        .arguments = {"env", "--block-signal=USR1", "--block-signal=USR2",
+                      "/proc/" + std::to_string(::getpid()) + "/exe", "--gtest_filter=" + name},
+        .output = runnel::redirect::pipe()};
+    runnel::process p = runnel::spawn(c);
+    const std::string said = p.output().read_all();
+    EXPECT_FALSE(p.wait());
+    EXPECT_TRUE(p.status().success() && said.find("PASSED  ] 1 test") != std::string::npos) << said;
+    return;
+  }
+  for (int i = 0; i < 3; ++i) {
+    send_to_process(SIGUSR1);  // waits for a subscription
+    const signal_subscription s = notify({SIGUSR1, SIGUSR2});
+    EXPECT_EQ(s.chan().recv(), SIGUSR1);
+    for (const int number : {SIGUSR2, SIGUSR1}) {
+      send_to_process(number);
+      EXPECT_EQ(s.chan().recv(), number);
+    }
+  }
 }
 
 // -- dispositions ----------------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ std::unique_ptr<job_source> blocks(int fd, std::size_t block_size, char record_e
                                    const runnel::context& ctx) {
   const std::string name =
       fd == STDIN_FILENO ? "standard input" : "descriptor " + std::to_string(fd);
-  auto input = std::make_unique<byte_input>(fd, byte_input::ownership::borrowed, name, ctx);
+  auto input = std::make_unique<byte_input>(fd, name, ctx);
   return std::make_unique<block_source>(std::move(input), block_size, record_end);
 }
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 
 #include <unistd.h>
 
 #include "command.hpp"
+#include "map/files.hpp"
 #include "map/json_line.hpp"
 #include "map/shell_quote.hpp"
 #include "map/tagged.hpp"
@@ -34,17 +36,31 @@ class pause_bar {
   progress& bar_;
 };
 
+joblog open_log(const map_options& o) {
+  return o.joblog.empty() ? joblog() : joblog::open(o.joblog, o.resume || o.resume_failed);
+}
+
+std::optional<results_directory> open_results(const map_options& o) {
+  if (o.results.empty()) return {};
+  return results_directory::open(o.results);
+}
+
 }  // namespace
 
 collector::collector(const map_options& options, run_controls controls)
     : options_(options),
       halt_(options.halt),
       controls_(std::move(controls)),
+      log_(open_log(options)),
+      results_(open_results(options)),
       bar_(STDERR_FILENO, options.progress) {
-  if (!options.joblog.empty())
-    log_ = joblog::open(options.joblog, options.resume || options.resume_failed);
-  if (!options.results.empty()) results_ = results_directory::open(options.results);
   if (!options.timeline.empty()) chart_.emplace();
+}
+
+void collector::set_total(std::optional<std::uint64_t> jobs) {
+  total_ = jobs;
+  bar_.set_total(jobs);
+  if (jobs) halt_.set_total(*jobs);
 }
 
 void collector::run(const runnel::recv_chan<event>& events) {
@@ -61,14 +77,15 @@ void collector::handle(started& e) {
 }
 
 void collector::handle(lines& e) {
-  const int fd = e.to_errors ? STDERR_FILENO : STDOUT_FILENO;
-  write(fd, options_.tag ? tagger(e.label)(e.text) : std::move(e.text));
+  print_stream(e.to_errors ? STDERR_FILENO : STDOUT_FILENO, e.text, e.label);
 }
 
 void collector::handle(finished& e) {
   const job_result& r = e.result;
-  bar_.finished(is_success(r));
-  if (!is_success(r)) ++failed_;
+  // What was cut short has neither succeeded nor failed.
+  const bool failed = !is_success(r) && r.how != outcome::cancelled;
+  bar_.finished(!failed);
+  if (failed) ++failed_;
   workers_ = std::max(workers_, r.worker);
   record(e);
   explain(r);
@@ -85,6 +102,10 @@ void collector::settle(std::uint64_t number, turn t) {
     controls_.settled();
     return;
   }
+  if (t && number != next_) {
+    give_up(aside_.put_aside(t->output));
+    give_up(aside_.put_aside(t->errors));
+  }
   early_.emplace(number, std::move(t));
   for (auto first = early_.begin(); first != early_.end() && first->first == next_;
        first = early_.erase(first), ++next_) {
@@ -93,14 +114,25 @@ void collector::settle(std::uint64_t number, turn t) {
   }
 }
 
+// A job is in the log once its output has been written, so that --resume gives what was lost; and not if it was cut
+// short.
 void collector::print(finished& e) {
-  if (broken_) return;
   if (options_.json) {
-    write(STDOUT_FILENO, json_line(e.result, e.output.text(), e.errors.text()) + "\n");
-    return;
+    print_json(e);
+  } else {
+    print_stream(STDOUT_FILENO, e.output, e.result.label);
+    print_stream(STDERR_FILENO, e.errors, e.result.label);
   }
-  print_stream(STDOUT_FILENO, e.output, e.result.label);
-  print_stream(STDERR_FILENO, e.errors, e.result.label);
+  if (!broken_ && e.result.how != outcome::cancelled) give_up(log_.add(e.result));
+}
+
+void collector::print_json(const finished& e) {
+  if (broken_) return;
+  try {
+    write(STDOUT_FILENO, json_line(e.result, e.output.text(), e.errors.text()) + "\n");
+  } catch (const std::system_error&) {
+    give_up(runnel::error::current());
+  }
 }
 
 void collector::print_stream(int fd, const spool& text, std::string_view label) {
@@ -116,15 +148,13 @@ void collector::write(int fd, std::string_view bytes) {
   if (broken_ || bytes.empty()) return;
   const pause_bar paused(bar_);
   give_up(runnel::wrap(fd == STDOUT_FILENO ? "standard output" : "standard error",
-                       write_fully(fd, bytes)));
+                       write_all(fd, bytes)));
 }
 
 void collector::record(const finished& e) {
   const job_result& r = e.result;
   if (e.trouble) give_up(runnel::wrap(name_of(r), e.trouble));
-  // A job that was cut short is not in the log, so that --resume runs it.
-  if (r.how != outcome::cancelled) give_up(log_.add(r));
-  if (results_) give_up(results_->finish(r));
+  if (results_ && !e.trouble) give_up(results_->finish(r));
   if (chart_) chart_->add(r, r.start - start_);
 }
 
@@ -147,9 +177,12 @@ void collector::apply_halt(const job_result& r) {
 }
 
 void collector::say(const std::string& message) {
-  if (options_.quiet) return;
+  if (!options_.quiet) complain(message);
+}
+
+void collector::complain(const std::string& message) {
   const pause_bar paused(bar_);
-  static_cast<void>(write_fully(STDERR_FILENO, "runnel map: " + message + "\n"));
+  static_cast<void>(write_all(STDERR_FILENO, "runnel map: " + message + "\n"));
 }
 
 // Nobody takes what the jobs write: more of them would be lost work. Does nothing without an error.
@@ -157,7 +190,7 @@ void collector::give_up(const runnel::error& why) {
   if (!why || std::exchange(broken_, true)) return;
   const pause_bar paused(bar_);
   static_cast<void>(
-      write_fully(STDERR_FILENO, "runnel map: " + why.message() + "; the run is stopped\n"));
+      write_all(STDERR_FILENO, "runnel map: " + why.message() + "; the run is stopped\n"));
   controls_.stop_jobs();
 }
 

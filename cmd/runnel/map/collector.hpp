@@ -10,6 +10,7 @@
 
 #include <runnel/chan.hpp>
 
+#include "map/backlog.hpp"
 #include "map/events.hpp"
 #include "map/joblog.hpp"
 #include "map/options.hpp"
@@ -32,16 +33,15 @@ class collector {
   collector(const map_options& options, run_controls controls);
 
   /// How many jobs there are, where that is known.
-  void set_total(std::optional<std::uint64_t> jobs) {
-    bar_.set_total(jobs);
-    if (jobs) halt_.set_total(*jobs);
-  }
+  void set_total(std::optional<std::uint64_t> jobs);
 
   /// Takes events until the channel is closed and drained; then writes what is written at the end.
   void run(const runnel::recv_chan<event>& events);
 
   /// A line on standard error, unless --quiet. For the goroutine that calls run(), and for others before and after it.
   void say(const std::string& message);
+  /// The same also with --quiet.
+  void complain(const std::string& message);
 
   /// Null without --results.
   results_directory* results() { return results_ ? &*results_ : nullptr; }
@@ -59,6 +59,7 @@ class collector {
   void settle(std::uint64_t number, turn t);
 
   void print(finished& e);
+  void print_json(const finished& e);
   void print_stream(int fd, const spool& text, std::string_view label);
   void record(const finished& e);
   void explain(const job_result& r);
@@ -73,7 +74,9 @@ class collector {
   joblog log_;
   std::optional<results_directory> results_;
   std::optional<timeline> chart_;
-  progress bar_;
+  progress bar_;  // after what may fail to be opened
+  std::optional<std::uint64_t> total_;
+  backlog aside_;                        // their output
   std::map<std::uint64_t, turn> early_;  // with --keep-order: those whose turn has not come
   std::uint64_t next_ = 1;
   std::uint64_t failed_ = 0;

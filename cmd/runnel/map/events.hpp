@@ -15,11 +15,11 @@ struct started {
   std::string command;  // only where --verbose asks for it
 };
 
-/// Whole lines of a job that is running.
+/// Whole lines of a job that is running; the last one of its output may have no end.
 struct lines {
   bool to_errors = false;
   std::string label;
-  std::string text;
+  spool text;
 };
 
 struct finished {
@@ -32,6 +32,7 @@ struct finished {
 /// A job that was read and not begun: the job log has it, or the run is being stopped.
 struct skipped {
   std::uint64_t number = 0;
+  bool done_before = false;  // the job log has it
 };
 
 using event = std::variant<started, lines, finished, skipped>;

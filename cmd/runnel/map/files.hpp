@@ -1,6 +1,8 @@
-// Descriptors with an owner, and files that appear whole or not at all.
+// Descriptors with an owner, files that appear whole or not at all, and files without a name.
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,9 +36,10 @@ class owned_fd {
 /// What `errno` says.
 runnel::error errno_error();
 
-/// Writes all of `text` to `fd`; `written` says how much of it got there, also on failure. Blocks in
-/// the kernel. Returns the error of write(2), but for EINTR.
-runnel::error write_all(int fd, std::string_view text, std::size_t& written);
+/// Writes all of `text` to `fd`, over as many calls as that takes; `*written` says how much of it got
+/// there, also on failure. Where a non-blocking descriptor has no room the goroutine waits; any other
+/// blocks in the kernel. Returns the error of write(2), but for EINTR and EAGAIN, or of that wait.
+runnel::error write_all(int fd, std::string_view text, std::size_t* written = nullptr);
 
 /// A file that is written under another name beside its own and takes its place when it is complete,
 /// so that no reader sees a part of it, and a failure leaves what was there before. What is not a
@@ -62,6 +65,26 @@ class replaced_file {
   int directory_ = -1;
   std::string path_;
   std::string partial_;  // the name it is written under; empty: written in place, or committed
+  owned_fd fd_;
+};
+
+/// A file without a name, in $TMPDIR or else /tmp, that goes with its owner. Every member blocks in
+/// the kernel. Errors begin with "temporary file: ". For one goroutine at a time.
+class temporary_file {
+ public:
+  /// To be called once, before anything else.
+  runnel::error open();
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  int fd() const { return fd_.get(); }
+
+  /// Puts `text` at `offset`. On failure, some of it may be there.
+  runnel::error write(std::uint64_t offset, std::string_view text);
+  /// Calls `use` with [offset, offset + size), piece by piece, until it returns an error; that error,
+  /// or that of reading.
+  runnel::error read(std::uint64_t offset, std::uint64_t size,
+                     const std::function<runnel::error(std::string_view)>& use) const;
+
+ private:
   owned_fd fd_;
 };
 

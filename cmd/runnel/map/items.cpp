@@ -17,6 +17,7 @@
 
 #include "command.hpp"
 #include "map/byte_input.hpp"
+#include "map/files.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -155,21 +156,17 @@ class combinations final : public item_source {
   std::optional<fields> present_;           // of sources_[0]; none before the first
 };
 
-// Opens for reading; the descriptor is the caller's.
-int open_file(const std::string& path) {
-  const int fd = runnel::blocking([&] {
-    int result = -1;
+owned_fd open_file(const std::string& path) {
+  owned_fd fd;
+  const runnel::error failed = runnel::blocking([&] {
     do {
-      result = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    } while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
+      fd = owned_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    } while (!fd && errno == EINTR);
+    return fd ? runnel::error() : errno_error();
   });
-  if (fd < 0) {
-    throw usage_error("cannot open '" + path + "': " + std::generic_category().message(-fd));
-  }
+  if (failed) throw usage_error("cannot open '" + path + "': " + failed.message());
   struct stat status {};
-  if (::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-    ::close(fd);
+  if (::fstat(fd.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
     throw usage_error("cannot read items from '" + path + "': it is a directory");
   }
   return fd;
@@ -178,11 +175,8 @@ int open_file(const std::string& path) {
 std::unique_ptr<value_source> open_lines(const std::string& path, bool nul,
                                          const runnel::context& ctx) {
   const bool is_standard_input = path == "-";
-  auto input =
-      is_standard_input
-          ? std::make_unique<byte_input>(STDIN_FILENO, byte_input::ownership::borrowed,
-                                         "standard input", ctx)
-          : std::make_unique<byte_input>(open_file(path), byte_input::ownership::owned, path, ctx);
+  auto input = is_standard_input ? std::make_unique<byte_input>(STDIN_FILENO, "standard input", ctx)
+                                 : std::make_unique<byte_input>(open_file(path), path, ctx);
   return std::make_unique<lines>(std::move(input), nul ? '\0' : '\n');
 }
 

@@ -228,7 +228,7 @@ runnel::error joblog::add(const job_result& r) {
 
 runnel::error joblog::append_line(const std::string& line) {
   std::size_t written = 0;
-  runnel::error failure = write_all(fd_.get(), line, written);
+  runnel::error failure = write_all(fd_.get(), line, &written);
   if (failure && written > 0) take_back(fd_.get(), written);
   return runnel::wrap(name_of(path_), std::move(failure));
 }

@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <runnel/runnel.hpp>
 
 #include "command.hpp"
@@ -27,11 +30,27 @@ namespace {
 int print_commands(const command_template& command, job_source& source) {
   while (const std::optional<job> next = source.next()) {
     std::printf("%s\n", command.line(next->items, {next->number, 1}).c_str());
-    if (std::ferror(stdout) != 0) break;
+    if (std::ferror(stdout) != 0) break;  // errno says why
   }
-  if (std::fflush(stdout) == 0) return exit_ok;
+  if (std::ferror(stdout) == 0 && std::fflush(stdout) == 0) return exit_ok;
   std::perror("runnel map: write error");
   return exit_usage;
+}
+
+// Raises the soft limit if the jobs need that; a job has two pipes, its process's descriptor, perhaps temporary files
+// and files of --results, and while it is started the other ends of its pipes.
+void provide_descriptors(int jobs) {
+  constexpr rlim_t own = 32;
+  constexpr rlim_t per_job = 10;
+  const rlim_t needed = own + per_job * static_cast<rlim_t>(jobs);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return;
+  if (limit.rlim_max < needed)
+    throw usage_error(std::to_string(jobs) + " jobs at a time need " + std::to_string(needed) +
+                      " descriptors, and the limit is " + std::to_string(limit.rlim_max) +
+                      " (ulimit -n)");
+  limit.rlim_cur = needed;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int map(const map_options& options) {
@@ -71,6 +90,7 @@ command add_map(CLI::App& root) {
           .run =
               [arguments, rest] {
                 const map_options options = arguments.parsed(*rest);
+                provide_descriptors(options.max_jobs);
                 ::signal(SIGPIPE, SIG_IGN);  // a closed output is an error of its write
                 return runnel::run([&] { return map(options); });
               },

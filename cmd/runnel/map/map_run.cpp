@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <exception>
-#include <string>
 #include <utility>
 
 #include <unistd.h>
@@ -25,6 +24,19 @@ resumed read_done(const map_options& o) {
   return read_joblog(o.joblog, o.resume_failed);
 }
 
+// Calls a function when its scope is left.
+template <class F>
+class on_leaving {
+ public:
+  explicit on_leaving(F f) : f_(std::move(f)) {}
+  on_leaving(const on_leaving&) = delete;
+  on_leaving& operator=(const on_leaving&) = delete;
+  ~on_leaving() { f_(); }
+
+ private:
+  F f_;
+};
+
 }  // namespace
 
 std::unique_ptr<job_source> open_jobs(const map_options& o, const command_template& command,
@@ -46,11 +58,7 @@ map_run::map_run(const map_options& options, const command_template& command)
       events_(4 * options.max_jobs),
       early_(most_early),
       collector_(options, {.stop_starts = [this] { starts_.cancel(); },
-                           .stop_jobs =
-                               [this] {
-                                 starts_.cancel();
-                                 jobs_.cancel();
-                               },
+                           .stop_jobs = [this] { stop_jobs(); },
                            .settled =
                                [this] {
                                  settled_.fetch_add(1);
@@ -62,25 +70,46 @@ map_run::map_run(const map_options& options, const command_template& command)
   collector_.set_total(reading_->source->total());
 }
 
+// The order of the end: jobs, then the collector, who may still be writing what they left, then the ear for signals.
+// On every way out, for all of them use this object.
 int map_run::to_end() {
-  auto [over, end] = runnel::with_cancel(runnel::background());
-  runnel::wait_group helpers;
-  helpers.go([&] { collector_.run(events_); });
   // Before any job runs, so that no job is ended by a signal that nobody heard.
   const runnel::signal_subscription asked = runnel::notify({SIGINT, SIGTERM, SIGHUP});
-  helpers.go([&] { hear_signals(asked.chan(), over); });
-  runnel::go([r = reading_] { read_jobs(r); });
-  {
-    runnel::worker_pool pool({.size = options_.jobs, .name = "map"});
-    pool.run();
-    if (options_.auto_jobs) helpers.go([&] { size_pool(pool, over); });
-    start_jobs(pool);
-    static_cast<void>(pool.wait());  // what failed is in the events
+  auto [over, end] = runnel::with_cancel(runnel::background());
+  runnel::worker_pool pool({.size = options_.jobs, .name = "map"});
+  runnel::wait_group helpers;
+  const on_leaving stop_helpers([&helpers, &end = end] {
     end();
-    events_.close();
     helpers.wait();
-  }
+  });
+  helpers.go([&, &over = over] { hear_signals(asked.chan(), over); });
+  if (options_.auto_jobs) helpers.go([&, &over = over] { size_pool(pool, over); });
+  run_jobs(pool);
   return exit_status();
+}
+
+void map_run::run_jobs(runnel::worker_pool& pool) {
+  runnel::wait_group collecting;
+  const on_leaving stop_collecting([&] {
+    events_.close();
+    collecting.wait();
+  });
+  collecting.go([&] { collector_.run(events_); });
+  try {
+    runnel::go([r = reading_] { read_jobs(r); });
+    pool.run();
+    start_jobs(pool);
+  } catch (...) {
+    stop_jobs();
+    static_cast<void>(pool.wait());
+    throw;
+  }
+  static_cast<void>(pool.wait());  // what failed is in the events
+}
+
+void map_run::stop_jobs() {
+  starts_.cancel();
+  jobs_.cancel();
 }
 
 void map_run::read_jobs(const std::shared_ptr<reading>& r) {
@@ -109,8 +138,9 @@ void map_run::start_jobs(runnel::worker_pool& pool) {
     if (read_to_end_) return;
     if (options_.keep_order && early_.acquire(stages_.starts)) return;
     const std::uint64_t number = next->number;
-    if (done_before_.skip(number) || !start_job(pool, std::move(*next)))
-      events_.send(skipped{number});
+    const bool done_before = done_before_.skip(number);
+    if (done_before || !start_job(pool, std::move(*next)))
+      events_.send(skipped{.number = number, .done_before = done_before});
   }
 }
 
@@ -126,18 +156,21 @@ bool map_run::start_job(runnel::worker_pool& pool, job next) {
 void map_run::hear_signals(const runnel::recv_chan<int>& asked, const runnel::context& over) {
   int which = 0;
   const auto received = [&](std::optional<int> number) { which = number.value_or(0); };
-  while (runnel::select(runnel::on_recv(asked, received), runnel::on_done(over)) == 0)
-    interrupted(which);
+  while (runnel::select(runnel::on_recv(asked, received), runnel::on_done(over)) == 0) {
+    int none = 0;
+    if (signal_.compare_exchange_strong(none, which))
+      stop_jobs();
+    else
+      end_at_once(over);
+  }
 }
 
-void map_run::interrupted(int signal) {
-  int none = 0;
-  if (signal_.compare_exchange_strong(none, signal)) {
-    starts_.cancel();
-    jobs_.cancel();
-  } else {
-    grace_.cancel();
-  }
+// Kills the jobs. If the run does not end by that, because nobody takes its output, this process does; its supervisor
+// sees to what is left.
+void map_run::end_at_once(const runnel::context& over) {
+  grace_.cancel();
+  if (runnel::select(runnel::on_done(over), runnel::on_timeout(1s)) != 0)
+    ::_exit(exit_by_signal + signal_.load());
 }
 
 // --jobs auto: more workers as long as that ends more jobs.
@@ -162,7 +195,7 @@ int map_run::exit_status() {
     return exit_by_signal + signal;
   }
   if (read_to_end_ && reading_->failure) {
-    collector_.say(reading_->failure.message());
+    collector_.complain(reading_->failure.message());
     return exit_usage;
   }
   return collector_.exit_status();

@@ -43,11 +43,13 @@ class map_run {
   };
   static void read_jobs(const std::shared_ptr<reading>& r);
 
+  void run_jobs(runnel::worker_pool& pool);
   void start_jobs(runnel::worker_pool& pool);
   bool start_job(runnel::worker_pool& pool, job next);
   void hear_signals(const runnel::recv_chan<int>& asked, const runnel::context& over);
   void size_pool(runnel::worker_pool& pool, const runnel::context& over);
-  void interrupted(int signal);
+  void end_at_once(const runnel::context& over);
+  void stop_jobs();
   int exit_status();
 
   const map_options& options_;

@@ -1,7 +1,6 @@
 #include "map/options.hpp"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,14 +39,16 @@ struct map_arguments::texts {
   bool pipe = false;
   std::string block;
 
-  void add_to(CLI::App& app);
+  void add_input(CLI::App& app);
+  void add_control(CLI::App& app);
+  void add_output(CLI::App& app);
   void check() const;
   void fill_jobs(map_options& o) const;
   void fill_limits(map_options& o) const;
   void fill_output(map_options& o) const;
 };
 
-void map_arguments::texts::add_to(CLI::App& app) {
+void map_arguments::texts::add_input(CLI::App& app) {
   const char* const input = "Input";
   app.add_flag("-0,--null", nul, "Items end with NUL, not with a line end")->group(input);
   app.add_option("-a,--arg-file", files, "Read items from FILE (several: all combinations)")
@@ -62,7 +63,9 @@ void map_arguments::texts::add_to(CLI::App& app) {
   app.add_option("--block", block, "Size of such a block (default: 1M)")
       ->type_name("SIZE")
       ->group(input);
+}
 
+void map_arguments::texts::add_control(CLI::App& app) {
   const char* const control = "Control";
   app.add_option("-j,--jobs", jobs, "Workers: N, N% of the CPUs, or auto (default: the CPUs)")
       ->type_name("N|N%|auto")
@@ -93,7 +96,9 @@ void map_arguments::texts::add_to(CLI::App& app) {
   app.add_option("--memfree", memfree, "Start no job with less memory free")
       ->type_name("SIZE")
       ->group(control);
+}
 
+void map_arguments::texts::add_output(CLI::App& app) {
   const char* const output = "Output";
   app.add_flag("-k,--keep-order", keep_order, "Results in the order of the input")->group(output);
   app.add_flag("--group", whole, "A job's output as a whole, when it ends (default)")
@@ -191,7 +196,9 @@ void map_arguments::texts::fill_output(map_options& o) const {
 }
 
 map_arguments::map_arguments(CLI::App& app) : texts_(std::make_shared<texts>()) {
-  texts_->add_to(app);
+  texts_->add_input(app);
+  texts_->add_control(app);
+  texts_->add_output(app);
 }
 
 map_options map_arguments::parsed(const std::vector<std::string>& rest) const {

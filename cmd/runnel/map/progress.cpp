@@ -1,11 +1,9 @@
 #include "map/progress.hpp"
 
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
@@ -13,6 +11,10 @@
 
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
+
+#include "map/files.hpp"
+#include "map/process_table.hpp"
+#include "map/supervise.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -25,34 +27,15 @@ bool is_live(int fd) {
   return ::isatty(fd) == 1 && term != nullptr && std::string_view(term) != "dumb";
 }
 
-// Writing then would stop the process (stty tostop) or spoil somebody else's screen. A terminal that
-// does not control the process has no background.
-bool in_background(int fd) {
-  const pid_t foreground = ::tcgetpgrp(fd);
-  return foreground >= 0 && foreground != ::getpgrp();
-}
+// Drawing then would spoil somebody else's screen. A terminal that does not control the process has
+// no background. The process that the user started counts: a supervised one has a session of its own.
+bool is_in_background(int fd) { return in_background(user_process(), fd); }
 
 // One column stays free: a full line makes some terminals wrap.
 int usable_width(int fd) {
   winsize size{};
   const bool known = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return (known ? size.ws_col : usual_width) - 1;
-}
-
-// False: it cannot be written.
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno == EAGAIN) {  // whoever shares the open file has made it non-blocking
-      pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -124,7 +107,7 @@ void progress::draw_if_due() {
     write(render_plain(current) + "\n");
     return;
   }
-  if (in_background(fd_)) return;
+  if (is_in_background(fd_)) return;
   std::string line = render(current, usable_width(fd_));
   if (line == shown_) return;
   last_ = now;
@@ -135,12 +118,12 @@ void progress::draw_if_due() {
 void progress::erase() {
   if (shown_.empty()) return;
   shown_.clear();
-  if (!in_background(fd_)) write(erase_line);
+  if (!is_in_background(fd_)) write(erase_line);
 }
 
 // Parks whoever waits for mu_ meanwhile: all of them want to write to the same place.
 void progress::write(const std::string& text) {
-  if (!broken_) broken_ = !runnel::blocking([&] { return write_all(fd_, text); });
+  if (!broken_) broken_ = static_cast<bool>(runnel::blocking([&] { return write_all(fd_, text); }));
 }
 
 }  // namespace runnel_cli

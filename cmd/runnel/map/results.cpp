@@ -37,16 +37,14 @@ results_directory results_directory::open(const std::string& path) {
   return results;
 }
 
-runnel::error results_directory::begin(std::uint64_t number, int& out_fd, int& err_fd) const {
-  owned_fd out;
-  owned_fd err;
-  out_fd = err_fd = -1;
+runnel::error results_directory::begin(std::uint64_t number, owned_fd& out, owned_fd& err) const {
+  out = {};
+  err = {};
   if (!directory_) return {};
   const std::string job = std::to_string(number);
-  if (runnel::error e = runnel::blocking([&] { return open_outputs(job, out, err); })) return e;
-  out_fd = out.release();
-  err_fd = err.release();
-  return {};
+  runnel::error failure = runnel::blocking([&] { return open_outputs(job, out, err); });
+  if (failure) out = {};  // the second, where one fails, was not opened
+  return failure;
 }
 
 runnel::error results_directory::finish(const job_result& r) const {

@@ -28,10 +28,10 @@ class results_directory {
   /// Throws usage_error if it cannot be created or written to.
   static results_directory open(const std::string& path);
 
-  /// Starts an attempt of a job: removes its status and opens its output files, emptied. The caller
-  /// owns both descriptors (close-on-exec, appending). Blocks in the kernel, without holding other
+  /// Starts an attempt of a job: removes its status and opens its output files, emptied, to append to
+  /// (close-on-exec). Blocks in the kernel, without holding other
   /// goroutines up. On error, which names the file, there are no descriptors.
-  runnel::error begin(std::uint64_t number, int& out_fd, int& err_fd) const;
+  runnel::error begin(std::uint64_t number, owned_fd& out, owned_fd& err) const;
 
   /// Writes the status of a job that is over and whose output files are complete. A job that was not
   /// started gets empty output files, also without begin(). Blocks as begin() does. The error names

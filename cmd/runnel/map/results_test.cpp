@@ -35,15 +35,12 @@ class results_test : public testing::Test {
   // Runs an attempt that writes these texts.
   void attempt(const results_directory& results, std::uint64_t number, const std::string& out,
                const std::string& err) const {
-    int out_fd = -1;
-    int err_fd = -1;
+    owned_fd out_fd;
+    owned_fd err_fd;
     const runnel::error failure = results.begin(number, out_fd, err_fd);
     ASSERT_FALSE(failure) << failure;
-    const owned_fd out_owner(out_fd);
-    const owned_fd err_owner(err_fd);
-    std::size_t written = 0;
-    ASSERT_FALSE(write_all(out_fd, out, written));
-    ASSERT_FALSE(write_all(err_fd, err, written));
+    ASSERT_FALSE(write_all(out_fd.get(), out));
+    ASSERT_FALSE(write_all(err_fd.get(), err));
   }
 
   std::string directory_;
@@ -130,21 +127,21 @@ TEST_F(results_test, a_directory_that_cannot_be_made_is_a_usage_error) {
 TEST_F(results_test, an_error_names_the_file_and_leaves_no_descriptors) {
   const results_directory results = results_directory::open(path_);
   std::ofstream(path_ + "/9") << "in the way";
-  int out_fd = 0;
-  int err_fd = 0;
+  owned_fd out_fd;
+  owned_fd err_fd;
   const runnel::error failure = results.begin(9, out_fd, err_fd);
   EXPECT_NE(failure.message().find(path_ + "/9"), std::string::npos) << failure;
-  EXPECT_EQ(out_fd, -1);
-  EXPECT_EQ(err_fd, -1);
+  EXPECT_FALSE(out_fd);
+  EXPECT_FALSE(err_fd);
 }
 
 TEST_F(results_test, without_a_directory_nothing_happens) {
   const results_directory none;
-  int out_fd = 0;
-  int err_fd = 0;
+  owned_fd out_fd;
+  owned_fd err_fd;
   EXPECT_FALSE(none.begin(1, out_fd, err_fd));
-  EXPECT_EQ(out_fd, -1);
-  EXPECT_EQ(err_fd, -1);
+  EXPECT_FALSE(out_fd);
+  EXPECT_FALSE(err_fd);
   EXPECT_FALSE(none.finish(result(1)));
 }
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
-#include <random>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -17,6 +18,7 @@
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
+#include "map/files.hpp"
 #include "map/process_table.hpp"
 
 namespace runnel_cli {
@@ -53,6 +55,32 @@ void refuse(job_result& r, const runnel::error& why) {
   r.start = std::chrono::system_clock::now();
 }
 
+void forget_attempt(job_result& r) {
+  r.failure.clear();
+  r.exit_code = r.signal = 0;
+  r.runtime = r.user_time = r.system_time = {};
+  r.bytes_in = r.bytes_out = 0;
+}
+
+// Ends the goroutines that move a job's streams, whichever way its frame is left.
+class stream_end {
+ public:
+  stream_end(const runnel::cancel_function& say_ended, runnel::wait_group& streams)
+      : say_ended_(say_ended), streams_(streams) {}
+  stream_end(const stream_end&) = delete;
+  stream_end& operator=(const stream_end&) = delete;
+  ~stream_end() { now(); }
+
+  void now() const {
+    say_ended_();
+    streams_.wait();
+  }
+
+ private:
+  const runnel::cancel_function& say_ended_;
+  runnel::wait_group& streams_;
+};
+
 void fill_usage(job_result& r, const runnel::exit_status& status) {
   r.exit_code = status.code;
   r.signal = status.signal;
@@ -60,14 +88,21 @@ void fill_usage(job_result& r, const runnel::exit_status& status) {
   r.system_time = status.system_time;
 }
 
-// Doubles with each attempt; up to half of it is left out at random, so that jobs that failed together do not come
-// back together.
-std::chrono::nanoseconds pause_after(int attempt, std::chrono::nanoseconds first) {
+// Any two numbers give a third that looks unrelated (the finalizer of SplitMix64).
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t z = a * 0x9e3779b97f4a7c15U + b;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31);
+}
+
+// Doubles with each attempt; up to half of it is left out, so that jobs that failed together do not come back together.
+std::chrono::nanoseconds pause_after(const job_result& r, std::chrono::nanoseconds first) {
   std::chrono::nanoseconds pause = first;
-  for (int i = 1; i < attempt && pause < longest_backoff; ++i) pause *= 2;
+  for (int i = 1; i < r.attempts && pause < longest_backoff; ++i) pause *= 2;
   pause = std::min<std::chrono::nanoseconds>(pause, longest_backoff);
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  return pause - pause * static_cast<int>(random() % 512) / 1024;
+  const auto share = static_cast<int>(mix(r.number, static_cast<std::uint64_t>(r.attempts)) % 512);
+  return pause - pause * share / 1024;
 }
 
 // Where the system would find the program `name` for execution; empty: nowhere, or its name says where.
@@ -105,12 +140,30 @@ runner::runner(const map_options& options, const command_template& command,
 void runner::run(const job& j, int worker, const runnel::send_chan<event>& events) const {
   finished done;
   job_result& r = done.result;
-  const std::vector<std::string> argv = command_.expand(j.items, {j.number, worker});
   r.number = j.number;
   r.worker = worker;
   r.label = label_of(j);
-  r.command = command_.line(j.items, {j.number, worker});
   r.attempts = 0;
+  try {
+    run_attempts(j, done, events);
+  } catch (const std::exception& e) {
+    refuse(r, e.what());
+    done.trouble = e.what();
+    r.attempts = std::max(r.attempts, 1);
+  }
+  if (r.attempts == 0)
+    events.send(skipped{.number = j.number});
+  else
+    events.send(std::move(done));
+}
+
+// No attempt: the run is being stopped.
+void runner::run_attempts(const job& j, finished& done,
+                          const runnel::send_chan<event>& events) const {
+  job_result& r = done.result;
+  const int worker = r.worker;
+  const std::vector<std::string> argv = command_.expand(j.items, {j.number, worker});
+  r.command = command_.line(j.items, {j.number, worker});
   do {
     if (r.attempts > 0 && !pause_before_next(r)) break;
     const runnel::error closed = gate_.wait(stages_.starts);
@@ -121,15 +174,11 @@ void runner::run(const job& j, int worker, const runnel::send_chan<event>& event
     else
       try_once(j, argv, done, events);
   } while (may_try_again(done));
-  if (r.attempts == 0)
-    events.send(skipped{.number = j.number});
-  else
-    events.send(std::move(done));
 }
 
 // False: the run is being stopped.
 bool runner::pause_before_next(const job_result& r) const {
-  return sleep_unless(stages_.starts, pause_after(r.attempts, options_.backoff));
+  return sleep_unless(stages_.starts, pause_after(r, options_.backoff));
 }
 
 bool runner::may_try_again(const finished& done) const {
@@ -147,11 +196,11 @@ void runner::try_once(const job& j, const std::vector<std::string>& argv, finish
   const bool stream = options_.group == grouping::lines && !options_.json && !options_.keep_order;
   capture output = stream ? capture(events, r.label, false) : capture();
   capture errors = stream ? capture(events, r.label, true) : capture();
-  int output_copy = -1;
-  int errors_copy = -1;
+  owned_fd output_copy;
+  owned_fd errors_copy;
   if (results_ != nullptr) done.trouble = results_->begin(j.number, output_copy, errors_copy);
-  output.copy_to(output_copy);
-  errors.copy_to(errors_copy);
+  output.copy_to(std::move(output_copy));
+  errors.copy_to(std::move(errors_copy));
   if (!done.trouble) execute(j, argv, r, output, errors);
   output.finish();
   errors.finish();
@@ -178,8 +227,7 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
                      capture& output, capture& errors) const {
   r.start = std::chrono::system_clock::now();
   const auto begin = std::chrono::steady_clock::now();
-  r.failure.clear();
-  r.exit_code = r.signal = 0;
+  forget_attempt(r);
   std::error_code failed;
   runnel::process p = runnel::spawn(process_command(argv), failed);
   if (failed) {
@@ -192,6 +240,7 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
 
   auto [ended, say_ended] = runnel::with_cancel(runnel::background());
   runnel::wait_group streams;
+  const stream_end join(say_ended, streams);
   if (captures()) {
     streams.go([&] { drain(ended, p.output(), output); });
     streams.go([&] { drain(ended, p.errors(), errors); });
@@ -199,8 +248,7 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   if (options_.pipe) streams.go([&] { r.bytes_in = feed(ended, p.input(), j.block); });
   r.how = wait_for_end(p);
   r.runtime = std::chrono::steady_clock::now() - begin;
-  say_ended();
-  streams.wait();
+  join.now();
   fill_usage(r, p.status());
 }
 

@@ -1,6 +1,5 @@
 // Runs one job: starts its process, takes its output, ends it when its time is up or the run is cancelled.
 #pragma once
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -36,6 +35,7 @@ class runner {
   void run(const job& j, int worker, const runnel::send_chan<event>& events) const;
 
  private:
+  void run_attempts(const job& j, finished& done, const runnel::send_chan<event>& events) const;
   void try_once(const job& j, const std::vector<std::string>& argv, finished& done,
                 const runnel::send_chan<event>& events) const;
   bool pause_before_next(const job_result& r) const;

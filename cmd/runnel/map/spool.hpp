@@ -1,35 +1,43 @@
 // The output of a job until its turn to be written has come.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <runnel/error.hpp>
 
+#include "map/files.hpp"
+
 namespace runnel_cli {
 
-/// Bytes in the order they were added: in memory up to a limit, beyond it in a temporary file without a name (in
-/// $TMPDIR, or /tmp), so that memory does not depend on how much a job writes. Move-only; for one goroutine at a time.
+/// Bytes that somebody keeps for a spool; their place is given back with the object.
+class stored {
+ public:
+  stored() = default;
+  stored(const stored&) = delete;
+  stored& operator=(const stored&) = delete;
+  virtual ~stored() = default;
+
+  /// As spool::for_each.
+  virtual runnel::error for_each(
+      const std::function<runnel::error(std::string_view)>& use) const = 0;
+};
+
+/// Bytes in the order they were added: in memory up to 256 KiB, beyond it in a temporary file, so that memory does not
+/// depend on how much a job writes. Move-only; one that was moved from can only be assigned to. For one goroutine at a
+/// time.
 class spool {
  public:
-  spool() = default;
-  spool(spool&& other) noexcept
-      : text_(std::move(other.text_)),
-        size_(std::exchange(other.size_, 0)),
-        file_(std::exchange(other.file_, -1)) {}
-  spool& operator=(spool&& other) noexcept {
-    std::swap(text_, other.text_);
-    std::swap(size_, other.size_);
-    std::swap(file_, other.file_);
-    return *this;
-  }
-  ~spool();
-
   /// The system's error if the temporary file cannot be made or written; what was added before stays.
   runnel::error add(std::string_view bytes);
+
+  /// From now on its bytes are those of `place`, which are the same; it has neither memory nor a file of its own any
+  /// more. Nothing may be added after that.
+  void keep_in(std::unique_ptr<const stored> place);
+  /// Whether keep_in() was called.
+  bool is_kept() const noexcept { return place_ != nullptr; }
 
   std::uint64_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -43,12 +51,11 @@ class spool {
  private:
   runnel::error spill();
 
-  std::string text_;  // empty once there is a file
+  // The bytes are in the last one of these that there is.
+  std::string text_;
+  temporary_file file_;
+  std::unique_ptr<const stored> place_;
   std::uint64_t size_ = 0;
-  int file_ = -1;
 };
-
-/// All of `bytes` to `fd`, over as many calls as that takes; the goroutine waits where the descriptor is not ready.
-runnel::error write_fully(int fd, std::string_view bytes);
 
 }  // namespace runnel_cli

@@ -23,6 +23,8 @@
 namespace runnel_cli {
 namespace {
 
+pid_t first_process = 0;  // written before the forks
+
 constexpr int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 [[noreturn]] void fail(const char* what) {
@@ -61,15 +63,13 @@ void kill_all_below(const std::vector<pid_t>& spared = {}) {
   }
 }
 
-// Blocks `numbers`, which come from the descriptor instead from now on.
+// Blocks `numbers`, which come from the descriptor instead from now on; negative: errno says why not.
 int take_signals(const std::vector<int>& numbers) {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : numbers) sigaddset(&set, number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  const int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (fd < 0) fail("signalfd");
-  return fd;
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 // Zero: none is pending.
@@ -78,9 +78,18 @@ int next_signal(int fd) {
   return ::read(fd, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
+// Whoever started the tool may have had signals blocked; threads that are started inherit that.
+void listen_to_user() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : forwarded) sigaddset(&set, number);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 // The worker's side. exit() and not a return, so that the frames below, which are the user's process's, run nothing.
 [[noreturn]] void work(const std::function<int()>& body, pid_t supervisor) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  listen_to_user();
   if (::getppid() != supervisor) ::_exit(exit_usage);
   try {
     std::exit(body());
@@ -100,6 +109,7 @@ void use_null_streams() {
 [[noreturn]] void end_as(int status) {
   kill_all_below();
   if (WIFSIGNALED(status)) {
+    ::prctl(PR_SET_DUMPABLE, 0);  // the worker's core is the one to look at
     ::signal(WTERMSIG(status), SIG_DFL);
     ::raise(WTERMSIG(status));
   }
@@ -140,6 +150,11 @@ void pass_on(int from_user, pid_t worker) {
 
   for (const int number : forwarded) ::signal(number, SIG_IGN);
   const int ended = take_signals({SIGCHLD});
+  if (ended < 0) {
+    std::perror("runnel: signalfd");
+    kill_all_below();
+    ::_exit(exit_usage);
+  }
   use_null_streams();
   for (;;) {
     reap(worker);  // first, for he may have ended before SIGCHLD was blocked
@@ -181,6 +196,7 @@ int forward_until_end(pid_t supervisor, int to_supervisor,
   std::vector<int> numbers = to_forward();
   numbers.push_back(SIGCHLD);
   const int signals = take_signals(numbers);
+  if (signals < 0) fail("signalfd");  // which ends this process, and by that the supervisor
   ::signal(SIGPIPE, SIG_IGN);
   for (;;) {
     int status = 0;
@@ -190,16 +206,19 @@ int forward_until_end(pid_t supervisor, int to_supervisor,
     pollfd wait{signals, POLLIN, 0};
     ::poll(&wait, 1, -1);
     while (const int number = next_signal(signals)) {
+      if (number == SIGCHLD) continue;
       const auto byte = static_cast<unsigned char>(number);
-      if (number != SIGCHLD) [[maybe_unused]]
-        const ssize_t n = ::write(to_supervisor, &byte, 1);
+      [[maybe_unused]] const ssize_t n = ::write(to_supervisor, &byte, 1);
     }
   }
 }
 
 }  // namespace
 
+pid_t user_process() noexcept { return first_process != 0 ? first_process : ::getpid(); }
+
 int supervised(const std::function<int()>& body) {
+  first_process = ::getpid();
   ::signal(SIGCHLD, SIG_DFL);  // where it was ignored, nobody could be waited for
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");

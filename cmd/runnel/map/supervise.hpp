@@ -2,6 +2,8 @@
 #pragma once
 #include <functional>
 
+#include <sys/types.h>
+
 namespace runnel_cli {
 
 /// Runs `body` in a process of its own and returns the status that it returned, once that process and all that it
@@ -19,5 +21,8 @@ namespace runnel_cli {
 /// If the worker was ended by a signal, says so on standard error and returns exit_usage. Call it before anything has
 /// used the runtime or started a thread. Throws std::system_error if no process can be made.
 int supervised(const std::function<int()>& body);
+
+/// The process that the user started, whose place in a terminal's jobs is the tool's; without supervised(), this one.
+pid_t user_process() noexcept;
 
 }  // namespace runnel_cli
