@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "command.hpp"
 #include "map/supervise.hpp"
 #include "suggest.hpp"
@@ -131,10 +134,20 @@ int run_tool(int argc, const char* const* argv) {
   }
 }
 
+// Without standard streams the next files that are opened would get their numbers, and be written to in their place.
+void open_closed_streams() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
 }  // namespace
 }  // namespace runnel_cli
 
 int main(int argc, char** argv) {
+  runnel_cli::open_closed_streams();
   try {
     return runnel_cli::run_tool(argc, argv);
   } catch (const std::exception& e) {

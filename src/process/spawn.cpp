@@ -194,6 +194,7 @@ class launch {
     sigset_t to_default;
     sigemptyset(&to_default);
     sigaddset(&to_default, SIGPIPE);
+    sigaddset(&to_default, SIGXFSZ);
     posix_spawnattr_setsigdefault(&attributes, &to_default);
     posix_spawnattr_setpgroup(&attributes, 0);
     int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;

@@ -236,10 +236,42 @@ TEST(MapFailures, CancelledJobsAreNotCountedAsFailed) {
   EXPECT_EXIT_CODE(r, 1);
 }
 
-TEST(MapFailures, TooFewDescriptorsForSoManyJobsIsSaidBeforehand) {
-  const child_result r = run_shell("ulimit -n 40; \"$1\" map -j 50 true ::: 1");
-  EXPECT_EXIT_CODE(r, 255);
-  EXPECT_ERR_HAS(r, "50 jobs at a time need");
+TEST(MapFailures, FewDescriptorsMeanFewerJobsAtATime) {
+  const child_result r = run_shell("ulimit -n 60; seq 60 | \"$1\" map -j 50 sleep 0.01{}");
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_ERR_HAS(r, "allows 7 jobs at a time");
+}
+
+TEST(MapFailures, JobsHaveTheLimitOfDescriptorsThatTheToolWasStartedWith) {
+  const child_result r =
+      run_shell("ulimit -Sn 64; \"$1\" map -j 40 -s 'sleep 0.1; ulimit -Sn; : {}' ::: 1");
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "64\n");
+}
+
+TEST(MapFailures, ClosedStandardStreamsAreNoFilesOfTheTool) {
+  EXPECT_EQ(run_shell("\"$1\" map -k echo ::: a b <&-").out, "a\nb\n");
+  EXPECT_EQ(run_shell("\"$1\" map -k echo ::: a b 2>&-").out, "a\nb\n");
+  const scratch_directory d;
+  EXPECT_EXIT_CODE(run_shell("\"$1\" map touch ::: \"$2/a\" >&-", d.path()), 0);
+  EXPECT_TRUE(fs::exists(d.path() + "/a"));
+}
+
+TEST(MapFailures, JobsThatWriteByThemselvesStopWhenNobodyReads) {
+  const child_result r =
+      run_shell("(yes | \"$1\" map --ungroup echo; echo status $? >&2) | head -n 1");
+  EXPECT_EQ(r.out, "y\n");
+  EXPECT_ERR_HAS(r, "standard output: Broken pipe");
+  EXPECT_ERR_HAS(r, "status 255");
+}
+
+TEST(MapFailures, AScriptThatDoesNotSayWhatItIsForIsOneForTheShell) {
+  const scratch_directory d;
+  d.write("script", "echo \"$# $1\"\n");
+  fs::permissions(d.path() + "/script", fs::perms::owner_all);
+  const child_result r = run_tool({"map", d.path() + "/script", ":::", "a b"});
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "1 a b\n");
 }
 
 TEST(MapFailures, DryRunIntoAFullDiskIsAnError) {
@@ -297,6 +329,8 @@ TEST(MapUsage, BadUsageSaysWhatIsWrong) {
       {{"map", "--jobs"}, "--jobs"},
       {{"map", "--min-jobs", "2", "true"}, "--jobs auto"},
       {{"map", "echo", ":::+", "a"}, ":::+"},
+      {{"map", "--joblog", "", "true"}, "the value is empty"},
+      {{"map", "--timeline", "/nonexistent/t.html", "true"}, "/nonexistent/t.html"},
   };
   for (const auto& c : cases) {
     const child_result r = run_tool(c.arguments);

@@ -170,6 +170,12 @@ TEST(MapCommand, OptionsEndWhereTheCommandBegins) {
   EXPECT_EQ(after.out, "tour\n");
 }
 
+TEST(MapCommand, TheLastOfAnOptionCounts) {
+  const child_result r = run_tool({"map", "-k", "-j4", "-n", "1", "-n2", "echo", ":::", "a", "b"});
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "a b\n");
+}
+
 TEST(MapCommand, JobsReadNothingFromTheInput) {
   const child_result r = run_shell("seq 3 | \"$1\" map -k -s 'cat; echo'");
   EXPECT_EXIT_CODE(r, 0);
@@ -269,6 +275,15 @@ TEST(MapOutput, LinesComeAsTheyAreWrittenAndNeverMix) {
   }
   // The command has no placeholder: $0 is the item, and the lines say which job they come from.
   EXPECT_EQ(sorted_lines(r.out), expected);
+}
+
+TEST(MapOutput, ALineWithoutAnEndGetsOneWhereJobsShareLines) {
+  const child_result tagged = run_tool({"map", "-k", "--tag", "printf", ":::", "a", "b"});
+  EXPECT_EQ(tagged.out, "a\ta\nb\tb\n");
+  const child_result lines = run_tool({"map", "-j1", "--line-buffer", "printf", ":::", "a", "b"});
+  EXPECT_EQ(lines.out, "a\nb\n");
+  const child_result whole = run_tool({"map", "-k", "printf", ":::", "a", "b"});
+  EXPECT_EQ(whole.out, "ab");
 }
 
 TEST(MapOutput, ALineIsSeenBeforeItsJobEnds) {

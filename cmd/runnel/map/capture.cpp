@@ -62,8 +62,9 @@ runnel::error capture::send_lines(std::string_view bytes) {
 }
 
 void capture::finish() {
-  if (!line_.empty() && !trouble_)
-    events_.send(lines{to_errors_, label_, std::exchange(line_, {})});
+  if (line_.empty() || trouble_) return;
+  note(line_.add("\n"));  // what comes next is another job's
+  events_.send(lines{to_errors_, label_, std::exchange(line_, {})});
 }
 
 void drain(const runnel::context& ended, runnel::pipe_end& from, capture& into) {

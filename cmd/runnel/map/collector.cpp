@@ -1,11 +1,14 @@
 #include "map/collector.hpp"
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <variant>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "command.hpp"
@@ -21,7 +24,10 @@ namespace {
 constexpr std::uint64_t most_failures_told = 100;  // an exit status is a byte
 
 std::string name_of(const job_result& r) {
-  return "job " + std::to_string(r.number) + " (" + r.label + ")";
+  constexpr std::size_t longest = 200;
+  const bool cut = r.label.size() > longest;
+  return "job " + std::to_string(r.number) + " (" + r.label.substr(0, longest) +
+         (cut ? "...)" : ")");
 }
 
 // Keeps the progress bar off the terminal while something else is written there.
@@ -35,6 +41,19 @@ class pause_bar {
  private:
   progress& bar_;
 };
+
+// Jobs that write by themselves find out; the tool does not.
+bool nobody_reads(int fd) {
+  pollfd p{fd, 0, 0};
+  return ::poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
+}
+
+// The page is written at the end: too late to learn that it has no place.
+void check_timeline(const map_options& o) {
+  const std::filesystem::path parent = std::filesystem::path(o.timeline).parent_path();
+  if (!o.timeline.empty() && ::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
+    throw usage_error("timeline '" + o.timeline + "': " + errno_error().message());
+}
 
 joblog open_log(const map_options& o) {
   return o.joblog.empty() ? joblog() : joblog::open(o.joblog, o.resume || o.resume_failed);
@@ -54,6 +73,7 @@ collector::collector(const map_options& options, run_controls controls)
       log_(open_log(options)),
       results_(open_results(options)),
       bar_(STDERR_FILENO, options.progress) {
+  check_timeline(options);
   if (!options.timeline.empty()) chart_.emplace();
 }
 
@@ -142,6 +162,7 @@ void collector::print_stream(int fd, const spool& text, std::string_view label) 
     return runnel::error();
   });
   give_up(failed);
+  if (options_.tag && !tag.at_line_start()) write(fd, "\n");  // the next line is another job's
 }
 
 void collector::write(int fd, std::string_view bytes) {
@@ -153,6 +174,8 @@ void collector::write(int fd, std::string_view bytes) {
 
 void collector::record(const finished& e) {
   const job_result& r = e.result;
+  if (options_.group == grouping::none && r.signal == SIGPIPE && nobody_reads(STDOUT_FILENO))
+    give_up(runnel::wrap("standard output", std::errc::broken_pipe));
   if (e.trouble) give_up(runnel::wrap(name_of(r), e.trouble));
   if (results_ && !e.trouble) give_up(results_->finish(r));
   if (chart_) chart_->add(r, r.start - start_);

@@ -5,6 +5,7 @@
 // Every channel is bounded and the pool has no queue: items are read when a worker is free to take them, and a worker
 // waits where its output is not taken. What is kept of a job that has ended is what --keep-order holds back, and that
 // is bounded by `most_early`.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -23,12 +24,15 @@
 #include "map/command_template.hpp"
 #include "map/map_run.hpp"
 #include "map/options.hpp"
+#include "map/units.hpp"
 
 namespace runnel_cli {
 namespace {
 
-int print_commands(const command_template& command, job_source& source) {
+int print_commands(const command_template& command, const resumed& done_before,
+                   job_source& source) {
   while (const std::optional<job> next = source.next()) {
+    if (done_before.skip(next->number)) continue;
     std::printf("%s\n", command.line(next->items, {next->number, 1}).c_str());
     if (std::ferror(stdout) != 0) break;  // errno says why
   }
@@ -37,27 +41,36 @@ int print_commands(const command_template& command, job_source& source) {
   return exit_usage;
 }
 
-// Raises the soft limit if the jobs need that; a job has two pipes, its process's descriptor, perhaps temporary files
-// and files of --results, and while it is started the other ends of its pipes.
-void provide_descriptors(int jobs) {
+// Raises the soft limit of descriptors if so many jobs need that, and lowers the number of jobs to what the hard limit
+// allows. A job that runs has two pipes and its process's descriptor; some more are for starting one.
+void provide_descriptors(map_options& o) {
   constexpr rlim_t own = 32;
-  constexpr rlim_t per_job = 10;
-  const rlim_t needed = own + per_job * static_cast<rlim_t>(jobs);
+  const rlim_t per_job = o.results.empty() ? 4 : 6;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return;
-  if (limit.rlim_max < needed)
-    throw usage_error(std::to_string(jobs) + " jobs at a time need " + std::to_string(needed) +
-                      " descriptors, and the limit is " + std::to_string(limit.rlim_max) +
-                      " (ulimit -n)");
-  limit.rlim_cur = needed;
+  if (o.group == grouping::none || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t needed = own + per_job * static_cast<rlim_t>(o.max_jobs);
+  if (limit.rlim_cur >= needed) return;
+  o.descriptors = limit.rlim_cur;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t room = limit.rlim_cur > own ? (limit.rlim_cur - own) / per_job : 0;
+  const int most = std::max(1, static_cast<int>(std::min<rlim_t>(room, most_jobs)));
+  if (most >= o.max_jobs) return;
+  if (!o.quiet && most < o.jobs)
+    std::fprintf(stderr,
+                 "runnel map: the limit of descriptors (ulimit -n) allows %d jobs at a time\n",
+                 most);
+  o.max_jobs = most;
+  o.jobs = std::min(o.jobs, most);
+  o.min_jobs = std::min(o.min_jobs, most);
 }
 
 int map(const map_options& options) {
   const command_template command(options.command, options.shell);
   if (options.pipe && command.has_placeholder())
     throw usage_error("--pipe and a placeholder: a block is the job's input and has no items");
-  if (options.dry_run) return print_commands(command, *open_jobs(options, command, {}));
+  if (options.dry_run)
+    return print_commands(command, read_done(options), *open_jobs(options, command, {}));
   map_run run(options, command);
   return run.to_end();
 }
@@ -89,9 +102,10 @@ command add_map(CLI::App& root) {
   return {.app = app,
           .run =
               [arguments, rest] {
-                const map_options options = arguments.parsed(*rest);
-                provide_descriptors(options.max_jobs);
-                ::signal(SIGPIPE, SIG_IGN);  // a closed output is an error of its write
+                map_options options = arguments.parsed(*rest);
+                if (!options.dry_run) provide_descriptors(options);
+                for (const int number : {SIGPIPE, SIGXFSZ})
+                  ::signal(number, SIG_IGN);  // these are errors of a write
                 return runnel::run([&] { return map(options); });
               },
           .rest = rest,

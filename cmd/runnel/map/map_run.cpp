@@ -19,11 +19,6 @@ using namespace std::chrono_literals;
 constexpr int most_early = 10'000;  // with --keep-order
 constexpr auto sizing_window = 1s;
 
-resumed read_done(const map_options& o) {
-  if (!o.resume && !o.resume_failed) return {};
-  return read_joblog(o.joblog, o.resume_failed);
-}
-
 // Calls a function when its scope is left.
 template <class F>
 class on_leaving {
@@ -38,6 +33,11 @@ class on_leaving {
 };
 
 }  // namespace
+
+resumed read_done(const map_options& o) {
+  if (!o.resume && !o.resume_failed) return {};
+  return read_joblog(o.joblog, o.resume_failed);
+}
 
 std::unique_ptr<job_source> open_jobs(const map_options& o, const command_template& command,
                                       const runnel::context& stop) {

@@ -24,6 +24,9 @@ namespace runnel_cli {
 std::unique_ptr<job_source> open_jobs(const map_options& o, const command_template& command,
                                       const runnel::context& stop);
 
+/// The jobs that --resume and --resume-failed leave out. Throws usage_error if the job log cannot be read.
+resumed read_done(const map_options& o);
+
 class map_run {
  public:
   /// Opens what the options name (input, job log, directory of results); throws usage_error where that fails. `options`

@@ -22,6 +22,16 @@ void refuse_both(bool one, const char* name, bool other, const char* other_name,
   if (one && other) throw usage_error(std::string(name) + " and " + other_name + ": " + why);
 }
 
+// Most often a variable of a script that is not set.
+void refuse_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::vector<std::string>& values = option->results();
+    const bool takes_value = option->get_items_expected_min() > 0;
+    if (takes_value && std::ranges::find(values, std::string()) != values.end())
+      throw usage_error(option->get_name() + ": the value is empty");
+  }
+}
+
 }  // namespace
 
 struct map_arguments::texts {
@@ -195,13 +205,16 @@ void map_arguments::texts::fill_output(map_options& o) const {
   o.timeline = timeline;
 }
 
-map_arguments::map_arguments(CLI::App& app) : texts_(std::make_shared<texts>()) {
+map_arguments::map_arguments(CLI::App& app) : app_(&app), texts_(std::make_shared<texts>()) {
+  // As with other tools, so that an alias can be overruled.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   texts_->add_input(app);
   texts_->add_control(app);
   texts_->add_output(app);
 }
 
 map_options map_arguments::parsed(const std::vector<std::string>& rest) const {
+  refuse_empty(*app_);
   texts_->check();
   map_options o;
   o.items.nul = texts_->nul;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct map_options {
   bool auto_jobs = false;  // `jobs` to start with, then between these
   int min_jobs = 1;
   int max_jobs = 1;
+  std::optional<std::uint64_t>
+      descriptors{};  // the soft limit that jobs are to have; none: as it is
   gate_options gate;
   halt_policy halt;
   std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max();
@@ -65,6 +68,7 @@ class map_arguments {
 
  private:
   struct texts;
+  CLI::App* app_;
   std::shared_ptr<texts> texts_;
 };
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <runnel/go.hpp>
@@ -230,6 +231,7 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   forget_attempt(r);
   std::error_code failed;
   runnel::process p = runnel::spawn(process_command(argv), failed);
+  if (failed == std::errc::executable_format_error) p = run_as_script(argv, failed);
   if (failed) {
     r.how = outcome::not_started;
     r.failure = start_failure(argv.front(), failed);
@@ -238,6 +240,7 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
     return;
   }
 
+  restore_limit(p);
   auto [ended, say_ended] = runnel::with_cancel(runnel::background());
   runnel::wait_group streams;
   const stream_end join(say_ended, streams);
@@ -250,6 +253,24 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   r.runtime = std::chrono::steady_clock::now() - begin;
   join.now();
   fill_usage(r, p.status());
+}
+
+// A script that does not say what it is for, as execvp(3) would run it.
+runnel::process runner::run_as_script(const std::vector<std::string>& argv,
+                                      std::error_code& failed) const {
+  runnel::command c = process_command(argv);
+  c.arguments.insert(c.arguments.begin(), "/bin/sh");
+  if (!c.program.empty()) c.arguments[1] = std::exchange(c.program, {});
+  return runnel::spawn(c, failed);
+}
+
+// The tool may have raised its own. In the job's first moments it still has that.
+void runner::restore_limit(const runnel::process& p) const {
+  if (!options_.descriptors) return;
+  rlimit limit{};
+  if (::prlimit(p.id(), RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+  limit.rlim_cur = *options_.descriptors;
+  ::prlimit(p.id(), RLIMIT_NOFILE, &limit, nullptr);
 }
 
 outcome runner::wait_for_end(runnel::process& p) const {

@@ -1,6 +1,7 @@
 // Runs one job: starts its process, takes its output, ends it when its time is up or the run is cancelled.
 #pragma once
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <runnel/chan.hpp>
@@ -43,6 +44,9 @@ class runner {
   void execute(const job& j, const std::vector<std::string>& argv, job_result& r, capture& output,
                capture& errors) const;
   runnel::command process_command(const std::vector<std::string>& argv) const;
+  runnel::process run_as_script(const std::vector<std::string>& argv,
+                                std::error_code& failed) const;
+  void restore_limit(const runnel::process& p) const;
   outcome wait_for_end(runnel::process& p) const;
   void end_group(runnel::process& p) const;
   bool captures() const { return options_.group != grouping::none; }

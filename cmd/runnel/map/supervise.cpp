@@ -1,17 +1,20 @@
 #include "map/supervise.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <system_error>
 #include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -24,6 +27,11 @@ namespace runnel_cli {
 namespace {
 
 pid_t first_process = 0;  // written before the forks
+
+constexpr int runtime_failed = 2;  // a fatal error of the runtime, or SIGQUIT; not two failed jobs
+
+// The worker's body has returned. In memory that all three processes share.
+std::atomic<bool>* ended_by_itself = nullptr;
 
 constexpr int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
@@ -90,13 +98,18 @@ void listen_to_user() {
 [[noreturn]] void work(const std::function<int()>& body, pid_t supervisor) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   listen_to_user();
+  const auto leave = [&](int status) {
+    *ended_by_itself = true;
+    std::exit(status);
+  };
   if (::getppid() != supervisor) ::_exit(exit_usage);
   try {
-    std::exit(body());
+    leave(body());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "runnel: %s\n", e.what());
-    std::exit(exit_usage);
+    leave(exit_usage);
   }
+  ::_exit(exit_usage);
 }
 
 void use_null_streams() {
@@ -113,7 +126,9 @@ void use_null_streams() {
     ::signal(WTERMSIG(status), SIG_DFL);
     ::raise(WTERMSIG(status));
   }
-  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : exit_usage);
+  if (!WIFEXITED(status)) ::_exit(exit_usage);
+  const bool by_the_runtime = WEXITSTATUS(status) == runtime_failed && !*ended_by_itself;
+  ::_exit(by_the_runtime ? exit_usage : WEXITSTATUS(status));
 }
 
 void reap(pid_t worker) {
@@ -155,6 +170,7 @@ void pass_on(int from_user, pid_t worker) {
     kill_all_below();
     ::_exit(exit_usage);
   }
+  ::prctl(PR_SET_NAME, "supervisor");  // not to be hit by killall
   use_null_streams();
   for (;;) {
     reap(worker);  // first, for he may have ended before SIGCHLD was blocked
@@ -219,6 +235,10 @@ pid_t user_process() noexcept { return first_process != 0 ? first_process : ::ge
 
 int supervised(const std::function<int()>& body) {
   first_process = ::getpid();
+  void* const shared = ::mmap(nullptr, sizeof(std::atomic<bool>), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) fail("mmap");
+  ended_by_itself = new (shared) std::atomic<bool>(false);
   ::signal(SIGCHLD, SIG_DFL);  // where it was ignored, nobody could be waited for
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe");

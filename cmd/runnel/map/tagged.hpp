@@ -23,6 +23,9 @@ class tagger {
     return out;
   }
 
+  /// Whether what came last was the end of a line, or nothing has come.
+  bool at_line_start() const { return at_start_; }
+
  private:
   std::string prefix_;
   bool at_start_ = true;
