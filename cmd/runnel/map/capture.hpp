@@ -27,7 +27,7 @@ class capture {
   void copy_to(owned_fd fd) { copy_ = std::move(fd); }
 
   void add(std::string_view bytes);
-  /// No more comes: sends a last line that has no end.
+  /// No more comes: sends a last line that has no end, with one.
   void finish();
 
   spool take() { return std::exchange(kept_, {}); }

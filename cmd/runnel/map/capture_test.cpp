@@ -64,7 +64,8 @@ TEST(Capture, SendsLinesAsTheyAreComplete) {
       c.add("end");
       c.finish();
     });
-    EXPECT_EQ(all.texts, (std::vector<std::string>{"ab\nc\n", "de\n", "end"}));
+    EXPECT_EQ(all.texts, (std::vector<std::string>{"ab\nc\n", "de\n",
+                                                   "end\n"}));  // with an end, for others follow
     EXPECT_EQ(all.label, "label");
     EXPECT_TRUE(all.to_errors);
   });
@@ -82,7 +83,7 @@ TEST(Capture, SendsALongLineWhole) {
     ASSERT_EQ(all.texts.size(), 3U);
     EXPECT_EQ(all.texts[0], "before\n");
     EXPECT_TRUE(all.texts[1] == std::string(200 * piece.size() + 1, 'x') + "\n");
-    EXPECT_EQ(all.texts[2], "after");
+    EXPECT_EQ(all.texts[2], "after\n");
   });
 }
 
