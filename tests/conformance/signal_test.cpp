@@ -172,7 +172,8 @@ MATRIX_TEST(Signal, WhatEveryThreadBlocksIsDelivered) {
     const auto& self = *::testing::UnitTest::GetInstance()->current_test_info();
     const std::string name = std::string(self.test_suite_name()) + "." + self.name();
     runnel::command c{
-        .arguments = {"env", "--block-signal=USR1", "--block-signal=USR2",
+        .arguments = {"env", "-u", "GTEST_TOTAL_SHARDS", "-u", "GTEST_SHARD_INDEX",
+                      "--block-signal=USR1", "--block-signal=USR2",
                       "/proc/" + std::to_string(::getpid()) + "/exe", "--gtest_filter=" + name},
         .output = runnel::redirect::pipe()};
     runnel::process p = runnel::spawn(c);

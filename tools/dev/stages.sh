@@ -96,7 +96,8 @@ in_one_process() {
       status=0
       wait "${pids[shard]}" || status=$?
       log=$prefix-$shard.log
-      passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log")
+      # The last, for a test may show what another program said.
+      passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log" | tail -n 1)
       failures=$(grep -c '^\[  FAILED  \] .* ms)$' "$log")
       [ "$status" = 0 ] || [ "$failures" -gt 0 ] || failures=1 # a sanitizer's report, or a crash
       [ "${passed:-0}" -gt 0 ] || [ "$failures" -gt 0 ] || failures=1
