@@ -124,7 +124,9 @@ TEST(Stacks, WhereNoMoreCanBeHadGoThrowsAndAllThatWereStartedRun) {
       const child_result r =
           run_program("environment", scenario, {std::string("RUNNEL_MAXPROCS=") + procs});
       EXPECT_EXIT_CODE(r, 0);
-      EXPECT_TRUE(starts_with(r.out, "runnel: cannot map a goroutine stack of 262144 bytes"))
+      // Which is short first depends on the threads that sysmon adds meanwhile.
+      EXPECT_TRUE(starts_with(r.out, "runnel: cannot map a goroutine stack of 262144 bytes") ||
+                  starts_with(r.out, "no memory for a goroutine\n"))
           << r.describe();
       EXPECT_TRUE(r.out.ends_with("\nall ran\n")) << r.describe();
     }

@@ -121,6 +121,9 @@ void run_out_of_stacks(bool begin_as_started) {
     } catch (const std::system_error& e) {
       all.done();
       std::printf("%s\n", e.what());
+    } catch (const std::bad_alloc&) {  // where less is left than the next goroutine's record takes
+      all.done();
+      std::printf("no memory for a goroutine\n");
     }
     while (parked < started) runnel::yield();
     release.close();
