@@ -286,6 +286,22 @@ TEST(MapFailures, QuietDoesNotHideWhyTheRunFailed) {
   EXPECT_ERR_HAS(r, "runnel map: ");
 }
 
+TEST(MapLog, WhatIsDoneBeforeDoesNotCountAmongAllJobs) {
+  const scratch_directory d;
+  const std::string log = d.path() + "/log";
+  run_tool({"map", "--joblog", log, "true", ":::", "1", "2"});
+  const std::vector<std::string> all = {"true", ":::", "1", "2", "3", "4", "5", "6", "7"};
+  std::vector<std::string> halted = {"map",      "-j1",    "--joblog",     log,
+                                     "--resume", "--halt", "soon,done=40%"};
+  halted.insert(halted.end(), all.begin(), all.end());
+  EXPECT_ERR_HAS(run_tool(halted), "2 of 5 jobs ended (--halt soon,done=40%)");
+
+  run_tool({"map", "--joblog", log, "true", ":::", "1", "2"});
+  std::vector<std::string> shown = {"map", "--joblog", log, "--resume", "--progress"};
+  shown.insert(shown.end(), all.begin(), all.end());
+  EXPECT_ERR_HAS(run_tool(shown), "100%  5/5");
+}
+
 TEST(MapLog, AJobWhoseOutputWasLostIsNotInTheLog) {
   const scratch_directory d;
   const child_result full =

@@ -113,7 +113,10 @@ void collector::handle(finished& e) {
   settle(r.number, std::move(e));
 }
 
-void collector::handle(skipped& e) { settle(e.number, {}); }
+void collector::handle(skipped& e) {
+  if (e.done_before && total_) set_total(*total_ - 1);
+  settle(e.number, {});
+}
 
 // Writes a job's output, or keeps it until those before it have come.
 void collector::settle(std::uint64_t number, turn t) {
