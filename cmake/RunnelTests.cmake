@@ -65,7 +65,8 @@ if(white_box)
 endif()
 
 # The parts of the tool.
-file(GLOB tool_white_box CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/runnel/*/*_test.cpp)
+file(GLOB tool_white_box CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/runnel/*_test.cpp
+     ${PROJECT_SOURCE_DIR}/cmd/runnel/*/*_test.cpp)
 if(TARGET runnel_map AND tool_white_box)
   find_package(nlohmann_json REQUIRED)
   runnel_add_suite(tool ${tool_white_box})

@@ -10,26 +10,19 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "files.hpp"
+
 namespace runnel_cli {
 namespace {
-
-runnel::error last_error() { return std::error_code(errno, std::generic_category()); }
 
 // An open file. Every member may block in the kernel.
 class file {
  public:
-  file() = default;
-  file(const file&) = delete;
-  file& operator=(const file&) = delete;
-  ~file() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
   runnel::error open(const std::string& path) {
     // O_NONBLOCK: a FIFO that took the file's place since the walk must not hold the open up.
-    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    fd_ = owned_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat status {};
-    if (fd_ < 0 || ::fstat(fd_, &status) != 0) return last_error();
+    if (!fd_ || ::fstat(fd_.get(), &status) != 0) return errno_error();
     if (!S_ISREG(status.st_mode)) return "no longer a regular file";
     return {};
   }
@@ -38,19 +31,19 @@ class file {
   runnel::error read(std::span<unsigned char> block, std::size_t& count) {
     count = 0;
     while (count < block.size()) {
-      const ssize_t n = ::read(fd_, block.data() + count, block.size() - count);
+      const ssize_t n = ::read(fd_.get(), block.data() + count, block.size() - count);
       if (n == 0) break;
       if (n > 0) {
         count += static_cast<std::size_t>(n);
       } else if (errno != EINTR) {
-        return last_error();
+        return errno_error();
       }
     }
     return {};
   }
 
  private:
-  int fd_ = -1;
+  owned_fd fd_;
 };
 
 std::string to_hex(const unsigned char* bytes, unsigned count) {

@@ -22,6 +22,7 @@
 
 #include <runnel/runnel.hpp>
 
+#include "backslashed.hpp"
 #include "command.hpp"
 #include "digest.hpp"
 #include "walk.hpp"
@@ -48,22 +49,7 @@ struct totals {
 
 // As sha256sum: a name with a line break or a backslash is escaped, and its line starts with one.
 std::string digest_line(const std::string& hex, const std::string& path) {
-  std::string name;
-  for (const char c : path) {
-    switch (c) {
-      case '\n':
-        name += "\\n";
-        break;
-      case '\r':
-        name += "\\r";
-        break;
-      case '\\':
-        name += "\\\\";
-        break;
-      default:
-        name += c;
-    }
-  }
+  const std::string name = backslashed(path, "\n\r\\");
   return (name == path ? "" : "\\") + hex + "  " + name + "\n";
 }
 

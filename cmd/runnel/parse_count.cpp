@@ -1,15 +1,13 @@
-#include <charconv>
 #include <string>
-#include <system_error>
 
 #include "command.hpp"
+#include "read_number.hpp"
 
 namespace runnel_cli {
 
 int parse_count(const std::string& option, const std::string& text, int low, int high) {
   int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
+  if (!read_number(text, value) || value < low || value > high) {
     throw usage_error(option + ": '" + text + "' is not a whole number from " +
                       std::to_string(low) + " to " + std::to_string(high));
   }

@@ -232,7 +232,7 @@ class process {
 
 /// Starts a program. Blocks until the system has loaded it; other goroutines go on meanwhile.
 ///
-/// In the new process no signal is blocked, SIGPIPE does what it does by default, other signals are ignored as here,
+/// In the new process no signal is blocked, SIGPIPE and SIGXFSZ do what they do by default, others are ignored as here,
 /// and standard streams are where the command says. No descriptor of this library is open there; others are unless they
 /// are close-on-exec.
 ///

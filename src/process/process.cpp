@@ -19,10 +19,11 @@
 
 #include <runnel/go.hpp>
 
+#include "process/wait_id.hpp"
+
 namespace runnel {
 namespace {
 
-constexpr int pidfd_type = 3;  // P_PIDFD, which C libraries before glibc 2.36 do not name
 constexpr std::int64_t kibibyte = 1024;
 
 error as_error(int number) { return std::error_code(number, std::system_category()); }
@@ -31,21 +32,7 @@ std::chrono::nanoseconds duration_of(const timeval& t) noexcept {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
 }
 
-struct end_report {
-  siginfo_t how{};  // si_pid is 0: not yet
-  rusage used{};
-};
-
-// An errno, or zero. The call of the kernel, for the C library's does not give what was used.
-int ask_for_end(int pidfd, int options, end_report& report) noexcept {
-  long done = 0;
-  do {
-    done = syscall(SYS_waitid, pidfd_type, pidfd, &report.how, WEXITED | options, &report.used);
-  } while (done < 0 && errno == EINTR);
-  return done < 0 ? errno : 0;
-}
-
-exit_status status_of(const end_report& report) noexcept {
+exit_status status_of(const detail::end_report& report) noexcept {
   exit_status s;
   const bool exited = report.how.si_code == CLD_EXITED;
   s.code = exited ? report.how.si_status : 0;
@@ -136,12 +123,12 @@ error process::outcome() const {
 // descriptor could not be watched it may not have ended: then nothing happens.
 void process::finish(bool is_ready) noexcept {
   if (ended()) return;
-  end_report report;
+  detail::end_report report;
   const int keep = own_group_ ? WNOWAIT : 0;
-  int e = ask_for_end(pidfd_, keep | WNOHANG, report);
+  int e = detail::ask_for_end(detail::by_pidfd, pidfd_, keep | WNOHANG, report);
   if (e == 0 && report.how.si_pid == 0) {
     if (!is_ready) return;
-    e = blocking([&] { return ask_for_end(pidfd_, keep, report); });
+    e = blocking([&] { return detail::ask_for_end(detail::by_pidfd, pidfd_, keep, report); });
   }
   if (e == 0) {
     status_ = status_of(report);
@@ -172,8 +159,8 @@ error process::kill_group(int signal) {
 
 // Takes the process out of the process table, blocking until it has ended.
 void process::reap() noexcept {
-  end_report report;
-  blocking([&] { return ask_for_end(pidfd_, 0, report); });
+  detail::end_report report;
+  blocking([&] { return detail::ask_for_end(detail::by_pidfd, pidfd_, 0, report); });
 }
 
 void process::discard() noexcept {
@@ -188,8 +175,8 @@ void process::discard() noexcept {
 
 void process::detach() noexcept {
   if (unreaped_) {
-    end_report report;
-    ask_for_end(pidfd_, WNOHANG, report);
+    detail::end_report report;
+    detail::ask_for_end(detail::by_pidfd, pidfd_, WNOHANG, report);
   }
   if (pidfd_ >= 0) close(pidfd_);
   for (pipe_end& p : pipes_) p.close();

@@ -23,6 +23,7 @@
 #include <runnel/go.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "process/wait_id.hpp"
 
 namespace runnel {
 namespace detail {
@@ -30,14 +31,10 @@ namespace {
 
 using kind = process_access::kind;
 
-constexpr int pid_type = P_PID;
-constexpr int pidfd_type = 3;  // P_PIDFD, which C libraries before glibc 2.36 do not name
-
 // It is a child of this process that nobody has waited for, whether it has ended or not.
 bool is_child(int id_type, int id) noexcept {
-  siginfo_t how{};
-  const int options = WEXITED | WNOHANG | WNOWAIT;
-  return syscall(SYS_waitid, id_type, id, &how, options, nullptr) == 0 || errno != ECHILD;
+  end_report report;
+  return ask_for_end(id_type, id, WNOHANG | WNOWAIT, report) != ECHILD;
 }
 
 bool has_zero_byte(const std::string& s) noexcept { return s.find('\0') != std::string::npos; }
@@ -207,9 +204,9 @@ class launch {
   static int open_pidfd(pid_t pid, file_descriptor& pidfd) noexcept {
     pidfd = file_descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     const int e = pidfd.get() < 0 ? errno : pidfd.leave_standard_numbers();
-    if (e == 0 && is_child(pidfd_type, pidfd.get())) return 0;
+    if (e == 0 && is_child(by_pidfd, pidfd.get())) return 0;
     pidfd.reset();
-    if (!is_child(pid_type, pid)) return 0;  // gone already
+    if (!is_child(by_pid, pid)) return 0;  // gone already
     ::kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../support/child.hpp"
+#include "../support/scratch_directory.hpp"
 
 namespace runnel_test {
 
@@ -29,32 +30,6 @@ inline child_result run_tool(const std::vector<std::string>& arguments,
 inline child_result run_shell(const std::string& command, const std::string& argument = {}) {
   child c("/bin/sh", {"-c", command, "sh", RUNNEL_TOOL, argument});
   return c.finish(std::chrono::minutes(1));
-}
-
-class scratch_directory {
- public:
-  scratch_directory() {
-    std::string name = (fs::temp_directory_path() / "runnel_cli_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = name;
-  }
-  scratch_directory(const scratch_directory&) = delete;
-  scratch_directory& operator=(const scratch_directory&) = delete;
-  ~scratch_directory() { fs::remove_all(path_); }
-
-  std::string path() const { return path_.string(); }
-  void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << content;
-  }
-
- private:
-  fs::path path_;
-};
-
-inline std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 inline std::vector<std::string> lines_of(const std::string& text) {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "map/files.hpp"
+#include "files.hpp"
 
 namespace runnel_cli {
 namespace {

@@ -65,7 +65,7 @@ class batches final : public job_source {
 
   static std::size_t size_of(const item& i) {
     std::size_t bytes = 0;
-    for (const std::string& field : i.fields) bytes += field.size() + 1 + sizeof(char*);
+    for (const std::string& field : i.fields) bytes += field.size() + argument_overhead;
     return bytes;
   }
 
@@ -155,7 +155,7 @@ class block_source final : public job_source {
 std::size_t environment_size() {
   std::size_t bytes = 0;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    bytes += std::strlen(*variable) + 1 + sizeof(char*);
+    bytes += std::strlen(*variable) + argument_overhead;
   }
   return bytes;
 }

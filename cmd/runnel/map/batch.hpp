@@ -26,8 +26,11 @@ class job_source {
   virtual std::optional<std::uint64_t> total() const = 0;
 };
 
+/// What an argument takes beside its bytes: the end, and a pointer to it.
+inline constexpr std::size_t argument_overhead = 1 + sizeof(char*);
+
 /// Jobs of up to `max_items` items (0: any number). With max_bytes other than 0, also no more than
-/// fit in: fixed_bytes for the command, and for each value its length, 1 and the size of a pointer.
+/// fit in: fixed_bytes for the command, and for each value its length and argument_overhead.
 /// An item that does not fit at all is a job of its own, and executing that tells why it fails.
 /// With neither limit, one job takes all items, and the memory for them.
 std::unique_ptr<job_source> one_or_more(std::unique_ptr<item_source> items, std::size_t max_items,

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include <runnel/poll.hpp>
-#include <runnel/select.hpp>
 
+#include "map/pause.hpp"
 #include "map/process_table.hpp"
 #include "map/supervise.hpp"
 
@@ -44,9 +44,7 @@ std::string_view byte_input::read() {
     if (ctx_.err()) throw input_cancelled{};
     if (failure) throw std::runtime_error(name_ + ": " + failure.message());
     if (must_not_read()) {
-      if (runnel::select(runnel::on_done(ctx_), runnel::on_timeout(between_looks)) == 0) {
-        throw input_cancelled{};
-      }
+      if (!sleep_unless(ctx_, between_looks)) throw input_cancelled{};
       continue;
     }
     const ssize_t n = ::read(fd_, buffer_.get(), buffer_size);

@@ -9,7 +9,7 @@
 
 #include <runnel/context.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
 
 namespace runnel_cli {
 

@@ -9,8 +9,8 @@
 #include <runnel/context.hpp>
 #include <runnel/process.hpp>
 
+#include "files.hpp"
 #include "map/events.hpp"
-#include "map/files.hpp"
 #include "map/spool.hpp"
 
 namespace runnel_cli {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "command.hpp"
-#include "map/files.hpp"
+#include "files.hpp"
 #include "map/json_line.hpp"
 #include "map/shell_quote.hpp"
 #include "map/tagged.hpp"
@@ -59,9 +59,8 @@ joblog open_log(const map_options& o) {
   return o.joblog.empty() ? joblog() : joblog::open(o.joblog, o.resume || o.resume_failed);
 }
 
-std::optional<results_directory> open_results(const map_options& o) {
-  if (o.results.empty()) return {};
-  return results_directory::open(o.results);
+results_directory open_results(const map_options& o) {
+  return o.results.empty() ? results_directory() : results_directory::open(o.results);
 }
 
 }  // namespace
@@ -180,7 +179,7 @@ void collector::record(const finished& e) {
   if (options_.group == grouping::none && r.signal == SIGPIPE && nobody_reads(STDOUT_FILENO))
     give_up(runnel::wrap("standard output", std::errc::broken_pipe));
   if (e.trouble) give_up(runnel::wrap(name_of(r), e.trouble));
-  if (results_ && !e.trouble) give_up(results_->finish(r));
+  if (!e.trouble) give_up(results_.finish(r));
   if (chart_) chart_->add(r, r.start - start_);
 }
 
@@ -214,9 +213,7 @@ void collector::complain(const std::string& message) {
 // Nobody takes what the jobs write: more of them would be lost work. Does nothing without an error.
 void collector::give_up(const runnel::error& why) {
   if (!why || std::exchange(broken_, true)) return;
-  const pause_bar paused(bar_);
-  static_cast<void>(
-      write_all(STDERR_FILENO, "runnel map: " + why.message() + "; the run is stopped\n"));
+  complain(why.message() + "; the run is stopped");
   controls_.stop_jobs();
 }
 

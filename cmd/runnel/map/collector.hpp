@@ -43,8 +43,7 @@ class collector {
   /// The same also with --quiet.
   void complain(const std::string& message);
 
-  /// Null without --results.
-  results_directory* results() { return results_ ? &*results_ : nullptr; }
+  const results_directory& results() const { return results_; }
 
   /// By what the jobs came to: 0, the number of failed jobs up to 100, 101 for more, 255 if output was lost.
   int exit_status() const;
@@ -72,7 +71,7 @@ class collector {
   halt_policy halt_;
   run_controls controls_;
   joblog log_;
-  std::optional<results_directory> results_;
+  results_directory results_;
   std::optional<timeline> chart_;
   progress bar_;  // after what may fail to be opened
   std::optional<std::uint64_t> total_;

@@ -5,12 +5,10 @@
 #include <utility>
 
 #include "command.hpp"
+#include "map/batch.hpp"
 
 namespace runnel_cli {
 namespace {
-
-// What a value costs at least, as one_or_more() counts.
-constexpr std::size_t least_value = 1 + sizeof(char*);
 
 bool is_list(const std::optional<placeholder>& p) {
   return p && p->what == placeholder::kind::items;
@@ -38,7 +36,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 command_template::command_template(const std::vector<std::string>& arguments, bool shell) {
   if (arguments.empty()) throw usage_error("there is no command to run: COMMAND [ARG...]");
-  for (const std::string& text : arguments) fixed_bytes_ += text.size() + least_value;
+  for (const std::string& text : arguments) fixed_bytes_ += text.size() + argument_overhead;
   if (shell) {
     script_.emplace(joined(arguments));
     has_placeholder_ = script_->has_placeholder();
@@ -119,21 +117,22 @@ std::string command_template::line(const std::vector<item>& items, slot place) c
 
 bool command_template::has_placeholder() const { return has_placeholder_; }
 
-// A value of length L counts as L + least_value and costs `copies` times L and `rest` at most,
-// which is no more than what it counts times the greater of `copies` and rest / least_value.
+// A value of length L counts as L + argument_overhead and costs `copies` times L and `rest` at most,
+// which is no more than what it counts times the greater of `copies` and rest / argument_overhead.
 std::size_t command_template::item_space(std::size_t space) const {
   if (script_) return script_->item_space(space);
   std::size_t copies = 0;
   std::size_t rest = 0;
   for (const argument& a : arguments_) {
     if (!a.repeated) continue;
-    rest += least_value;
+    rest += argument_overhead;
     for (const piece& p : a.pieces) {
       rest += p.literal.size();
       if (is_list(p.value)) ++copies;
     }
   }
-  return space * least_value / std::max({least_value, copies * least_value, rest});
+  return space * argument_overhead /
+         std::max({argument_overhead, copies * argument_overhead, rest});
 }
 
 }  // namespace runnel_cli

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "command.hpp"
+#include "read_number.hpp"
 #include "suggest.hpp"
 
 namespace runnel_cli {
@@ -82,8 +81,7 @@ void halt_policy::set_condition(const std::string& text, const std::string& cond
   if (equals != std::string::npos) number = std::string_view(condition).substr(equals + 1);
   percent_ = number.ends_with('%');
   if (percent_) number.remove_suffix(1);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), limit_);
-  if (error != std::errc() || end != number.data() + number.size() || limit_ < 1) {
+  if (!read_number(number, limit_) || limit_ < 1) {
     refuse(text, "lacks a whole number from 1 up after '" + name + "=', as in '" + name + "=3'");
   }
   if (percent_ && limit_ > 100) refuse(text, "asks for more than 100%");

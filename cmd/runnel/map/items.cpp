@@ -16,8 +16,8 @@
 #include <runnel/go.hpp>
 
 #include "command.hpp"
+#include "files.hpp"
 #include "map/byte_input.hpp"
-#include "map/files.hpp"
 
 namespace runnel_cli {
 namespace {

@@ -20,6 +20,8 @@
 #include "command.hpp"
 #include "map/byte_input.hpp"
 
+#include "../../../tests/support/scratch_directory.hpp"
+
 namespace runnel_cli {
 namespace {
 
@@ -28,21 +30,12 @@ using rows = std::vector<values>;
 
 class items_test : public ::testing::Test {
  protected:
-  items_test() {
-    directory_ = ::testing::TempDir() + "runnel_items_XXXXXX";
-    if (::mkdtemp(directory_.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  }
-  ~items_test() override {
-    for (const std::string& path : paths_) ::unlink(path.c_str());
-    ::rmdir(directory_.c_str());
-  }
-
   std::string file(const std::string& text) {
-    paths_.push_back(directory_ + "/" + std::to_string(paths_.size()));
-    std::ofstream(paths_.back(), std::ios::binary) << text;
-    return paths_.back();
+    const std::string name = std::to_string(files_++);
+    scratch_.write(name, text);
+    return directory() + "/" + name;
   }
-  const std::string& directory() const { return directory_; }
+  std::string directory() const { return scratch_.path(); }
 
   static rows all(item_source& source) {
     rows result;
@@ -55,8 +48,8 @@ class items_test : public ::testing::Test {
   }
 
  private:
-  std::string directory_;
-  values paths_;
+  const runnel_test::scratch_directory scratch_;
+  int files_ = 0;
 };
 
 // Standard input is the end of a pipe while it lives; `write_end` is the other one.

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -17,7 +16,9 @@
 
 #include <runnel/go.hpp>
 
+#include "backslashed.hpp"
 #include "command.hpp"
+#include "read_number.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -37,27 +38,6 @@ std::string name_of(const std::string& path) { return "job log '" + path + "'"; 
   fail(path, "not a job log (it does not start with 'Seq', 'Host', 'Starttime' and so on)");
 }
 
-void append_escaped(std::string& line, std::string_view command) {
-  for (const char c : command) {
-    switch (c) {
-      case '\t':
-        line += "\\t";
-        break;
-      case '\n':
-        line += "\\n";
-        break;
-      case '\r':
-        line += "\\r";
-        break;
-      case '\\':
-        line += "\\\\";
-        break;
-      default:
-        line += c;
-    }
-  }
-}
-
 std::string format_line(const job_result& r) {
   using std::chrono::milliseconds;
   const std::int64_t start = std::chrono::floor<milliseconds>(r.start.time_since_epoch()).count();
@@ -69,10 +49,7 @@ std::string format_line(const job_result& r) {
                 "%" PRIu64 "\t:\t%" PRId64 ".%03d\t%10.3f\t%" PRIu64 "\t%" PRIu64 "\t%d\t%d\t",
                 r.number, start / 1000, static_cast<int>(start % 1000), runtime, r.bytes_in,
                 r.bytes_out, exit_code, r.signal);
-  std::string line = fields;
-  append_escaped(line, r.command);
-  line += '\n';
-  return line;
+  return fields + backslashed(r.command, "\t\n\r\\") + '\n';
 }
 
 // Reads exactly [offset, offset + size), or less at the end of the file.
@@ -162,12 +139,6 @@ class line_heads {
   std::string_view rest_;  // of block_, not yet returned
 };
 
-template <class Number>
-bool parse(std::string_view text, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 struct entry {
   std::uint64_t number = 0;
   bool success = false;
@@ -184,8 +155,8 @@ std::optional<entry> parse_entry(std::string_view line) {
   entry e;
   int exit_code = 0;
   int signal = 0;
-  if (!parse(fields[0], e.number) || e.number == 0) return std::nullopt;
-  if (!parse(fields[6], exit_code) || !parse(fields[7], signal)) return std::nullopt;
+  if (!read_number(fields[0], e.number) || e.number == 0) return std::nullopt;
+  if (!read_number(fields[6], exit_code) || !read_number(fields[7], signal)) return std::nullopt;
   e.success = exit_code == 0 && signal == 0;
   return e;
 }

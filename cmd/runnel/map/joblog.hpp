@@ -15,7 +15,7 @@
 
 #include <runnel/error.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
 #include "map/job.hpp"
 
 namespace runnel_cli {

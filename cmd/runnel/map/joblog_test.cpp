@@ -15,6 +15,7 @@
 #include <string>
 #include <system_error>
 
+#include "../../../tests/support/scratch_directory.hpp"
 #include "command.hpp"
 
 namespace runnel_cli {
@@ -27,21 +28,10 @@ const std::string header =
 
 class joblog_test : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "joblog_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/log";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   void put(const std::string& text) const {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
   }
-  std::string content() const {
-    std::ifstream in(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string content() const { return runnel_test::read_file(path_); }
   std::string complaint_of_reading() const {
     try {
       read_joblog(path_, false);
@@ -51,8 +41,9 @@ class joblog_test : public testing::Test {
     return "";
   }
 
-  std::string directory_;
-  std::string path_;
+  const runnel_test::scratch_directory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/log";
 };
 
 job_result sample(std::uint64_t number, outcome how = outcome::succeeded, int exit_code = 0,

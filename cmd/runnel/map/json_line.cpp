@@ -10,8 +10,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-double seconds(std::chrono::nanoseconds d) { return std::chrono::duration<double>(d).count(); }
-
 json describe(const job_result& r) {
   const bool was_started = r.start != std::chrono::system_clock::time_point{};
   json object;

@@ -19,6 +19,11 @@ namespace runnel_cli {
 /// The word for it: succeeded, failed, timed_out, cancelled or not_started.
 std::string_view outcome_name(outcome how);
 
+/// For JSON.
+inline double seconds(std::chrono::nanoseconds d) {
+  return std::chrono::duration<double>(d).count();
+}
+
 /// As 2024-02-29T23:59:59.123Z; parts of a millisecond are dropped.
 std::string utc_time(std::chrono::system_clock::time_point t);
 

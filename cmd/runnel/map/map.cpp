@@ -50,7 +50,7 @@ void provide_descriptors(map_options& o) {
   if (o.group == grouping::none || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t needed = own + per_job * static_cast<rlim_t>(o.max_jobs);
   if (limit.rlim_cur >= needed) return;
-  o.descriptors = limit.rlim_cur;
+  o.descriptors = limit;
   limit.rlim_cur = std::min(needed, limit.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t room = limit.rlim_cur > own ? (limit.rlim_cur - own) / per_job : 0;

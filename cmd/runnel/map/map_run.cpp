@@ -10,6 +10,8 @@
 
 #include "command.hpp"
 #include "map/auto_size.hpp"
+#include "map/on_leaving.hpp"
+#include "map/pause.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -18,19 +20,6 @@ using namespace std::chrono_literals;
 
 constexpr int most_early = 10'000;  // with --keep-order
 constexpr auto sizing_window = 1s;
-
-// Calls a function when its scope is left.
-template <class F>
-class on_leaving {
- public:
-  explicit on_leaving(F f) : f_(std::move(f)) {}
-  on_leaving(const on_leaving&) = delete;
-  on_leaving& operator=(const on_leaving&) = delete;
-  ~on_leaving() { f_(); }
-
- private:
-  F f_;
-};
 
 }  // namespace
 
@@ -169,8 +158,7 @@ void map_run::hear_signals(const runnel::recv_chan<int>& asked, const runnel::co
 // sees to what is left.
 void map_run::end_at_once(const runnel::context& over) {
   grace_.cancel();
-  if (runnel::select(runnel::on_done(over), runnel::on_timeout(1s)) != 0)
-    ::_exit(exit_by_signal + signal_.load());
+  if (sleep_unless(over, 1s)) ::_exit(exit_by_signal + signal_.load());
 }
 
 // --jobs auto: more workers as long as that ends more jobs.
@@ -178,7 +166,7 @@ void map_run::size_pool(runnel::worker_pool& pool, const runnel::context& over) 
   size_controller size(options_.min_jobs, options_.max_jobs, options_.jobs);
   std::uint64_t before = settled_.load();
   auto start = std::chrono::steady_clock::now();
-  while (runnel::select(runnel::on_done(over), runnel::on_timeout(sizing_window)) != 0) {
+  while (sleep_unless(over, sizing_window)) {
     const std::uint64_t now = settled_.load();
     const auto end = std::chrono::steady_clock::now();
     const std::chrono::duration<double> seconds = end - start;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include "map/halt.hpp"
 #include "map/items.hpp"
 #include "map/start_gate.hpp"
@@ -30,8 +32,7 @@ struct map_options {
   bool auto_jobs = false;  // `jobs` to start with, then between these
   int min_jobs = 1;
   int max_jobs = 1;
-  std::optional<std::uint64_t>
-      descriptors{};  // the soft limit that jobs are to have; none: as it is
+  std::optional<rlimit> descriptors{};  // that jobs are to have; none: the tool's own
   gate_options gate;
   halt_policy halt;
   std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max();

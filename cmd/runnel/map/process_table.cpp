@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "map/files.hpp"
+#include "files.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -68,11 +68,6 @@ bool group_lives(pid_t group) {
   for_each_process(
       [&](const process_entry& p) { lives = lives || (p.group == group && !p.ended); });
   return lives;
-}
-
-bool in_background(pid_t process) {
-  process_entry p;
-  return read_entry(std::to_string(process).c_str(), p) && is_in_background(p);
 }
 
 bool in_background(pid_t process, int fd) {

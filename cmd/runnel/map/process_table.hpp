@@ -22,10 +22,8 @@ void for_each_process(const std::function<void(const process_entry&)>& see);
 /// Whether a process of `group` has not ended.
 bool group_lives(pid_t group);
 
-/// Whether the process has a controlling terminal and is not in its foreground group: what it reads there would be
-/// taken from somebody else. False without /proc, and if there is no such process.
-bool in_background(pid_t process);
-/// The same for the terminal that is open on `fd`: false, too, if that is not the one that controls the process.
+/// Whether the terminal that is open on `fd` controls the process, which is not in its foreground group: what it reads
+/// there would be taken from somebody else. False without /proc, and if there is no such process.
 bool in_background(pid_t process, int fd);
 
 }  // namespace runnel_cli

@@ -12,7 +12,7 @@
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
 #include "map/process_table.hpp"
 #include "map/supervise.hpp"
 

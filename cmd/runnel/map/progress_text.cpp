@@ -1,10 +1,10 @@
 // The text of the progress line, and the rate in it. What draws it is in progress.cpp.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "map/formatted.hpp"
 #include "map/progress.hpp"
 #include "map/units.hpp"
 
@@ -21,12 +21,6 @@ struct part {
   int rank;
 };
 
-std::string print(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 double fraction(const progress_state& state) {
   const std::uint64_t total = state.total.value_or(0);
   if (total == 0) return state.total ? 1 : 0;
@@ -34,10 +28,10 @@ double fraction(const progress_state& state) {
 }
 
 std::string rate_text(double per_second) {
-  if (per_second >= 100) return print("%.0f/s", per_second);
-  if (per_second >= 1) return print("%.1f/s", per_second);
-  if (per_second * 60 >= 1) return print("%.1f/min", per_second * 60);
-  return print("%.1f/h", per_second * 3600);
+  if (per_second >= 100) return formatted("%.0f/s", per_second);
+  if (per_second >= 1) return formatted("%.1f/s", per_second);
+  if (per_second * 60 >= 1) return formatted("%.1f/min", per_second * 60);
+  return formatted("%.1f/h", per_second * 3600);
 }
 
 // Empty if there is nothing to tell.
@@ -45,14 +39,14 @@ std::string eta_text(const progress_state& state) {
   constexpr double longest = 100 * 86400.0;
   if (!state.total || state.done >= *state.total || !(state.rate > 0)) return "";
   const double left = std::ceil(static_cast<double>(*state.total - state.done) / state.rate);
-  if (left < 60) return print("ETA %.0fs", left);
+  if (left < 60) return formatted("ETA %.0fs", left);
   if (left > longest) return "ETA over 100d";
   return "ETA " + format_duration(std::chrono::seconds(static_cast<long>(left)));
 }
 
 std::vector<part> parts_of(const progress_state& state) {
   std::vector<part> parts;
-  if (state.total) parts.push_back({print("%3.0f%%", std::floor(fraction(state) * 100)), 2});
+  if (state.total) parts.push_back({formatted("%3.0f%%", std::floor(fraction(state) * 100)), 2});
   const std::string done = std::to_string(state.done);
   parts.push_back({state.total ? done + "/" + std::to_string(*state.total) : done + " done", 0});
   if (state.rate > 0) parts.push_back({rate_text(state.rate), 4});

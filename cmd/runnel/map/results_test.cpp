@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../../../tests/support/scratch_directory.hpp"
 #include "command.hpp"
 
 namespace runnel_cli {
@@ -19,17 +20,8 @@ namespace {
 
 class results_test : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "results_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/a/b";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string content(const std::string& name) const {
-    std::ifstream in(path_ + "/" + name);
-    return {std::istreambuf_iterator<char>(in), {}};
+    return runnel_test::read_file(path_ + "/" + name);
   }
   bool exists(const std::string& name) const { return std::filesystem::exists(path_ + "/" + name); }
   // Runs an attempt that writes these texts.
@@ -43,8 +35,9 @@ class results_test : public testing::Test {
     ASSERT_FALSE(write_all(err_fd.get(), err));
   }
 
-  std::string directory_;
-  std::string path_;
+  const runnel_test::scratch_directory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/a/b";
 };
 
 job_result result(std::uint64_t number) {

@@ -19,7 +19,9 @@
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
+#include "map/on_leaving.hpp"
+#include "map/pause.hpp"
 #include "map/process_table.hpp"
 
 namespace runnel_cli {
@@ -63,25 +65,6 @@ void forget_attempt(job_result& r) {
   r.bytes_in = r.bytes_out = 0;
 }
 
-// Ends the goroutines that move a job's streams, whichever way its frame is left.
-class stream_end {
- public:
-  stream_end(const runnel::cancel_function& say_ended, runnel::wait_group& streams)
-      : say_ended_(say_ended), streams_(streams) {}
-  stream_end(const stream_end&) = delete;
-  stream_end& operator=(const stream_end&) = delete;
-  ~stream_end() { now(); }
-
-  void now() const {
-    say_ended_();
-    streams_.wait();
-  }
-
- private:
-  const runnel::cancel_function& say_ended_;
-  runnel::wait_group& streams_;
-};
-
 void fill_usage(job_result& r, const runnel::exit_status& status) {
   r.exit_code = status.code;
   r.signal = status.signal;
@@ -121,15 +104,10 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
-// False: `ctx` was done first.
-bool sleep_unless(const runnel::context& ctx, std::chrono::nanoseconds time) {
-  return runnel::select(runnel::on_done(ctx), runnel::on_timeout(time)) != 0;
-}
-
 }  // namespace
 
 runner::runner(const map_options& options, const command_template& command,
-               const run_stages& stages, start_gate& gate, const results_directory* results)
+               const run_stages& stages, start_gate& gate, const results_directory& results)
     : options_(options),
       command_(command),
       program_(options.shell ? "sh" : options.command.front()),
@@ -199,7 +177,7 @@ void runner::try_once(const job& j, const std::vector<std::string>& argv, finish
   capture errors = stream ? capture(events, r.label, true) : capture();
   owned_fd output_copy;
   owned_fd errors_copy;
-  if (results_ != nullptr) done.trouble = results_->begin(j.number, output_copy, errors_copy);
+  done.trouble = results_.begin(j.number, output_copy, errors_copy);
   output.copy_to(std::move(output_copy));
   errors.copy_to(std::move(errors_copy));
   if (!done.trouble) execute(j, argv, r, output, errors);
@@ -233,25 +211,28 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   runnel::process p = runnel::spawn(process_command(argv), failed);
   if (failed == std::errc::executable_format_error) p = run_as_script(argv, failed);
   if (failed) {
-    r.how = outcome::not_started;
-    r.failure = start_failure(argv.front(), failed);
-    r.exit_code =
-        failed == std::errc::no_such_file_or_directory ? status_not_found : status_not_executable;
+    refuse(r, start_failure(argv.front(), failed));
+    if (failed == std::errc::no_such_file_or_directory) r.exit_code = status_not_found;
     return;
   }
 
   restore_limit(p);
-  auto [ended, say_ended] = runnel::with_cancel(runnel::background());
-  runnel::wait_group streams;
-  const stream_end join(say_ended, streams);
-  if (captures()) {
-    streams.go([&] { drain(ended, p.output(), output); });
-    streams.go([&] { drain(ended, p.errors(), errors); });
+  {
+    auto [ended, say_ended] = runnel::with_cancel(runnel::background());
+    runnel::wait_group streams;
+    const on_leaving join([&streams, &say_ended = say_ended] {
+      say_ended();
+      streams.wait();
+    });
+    if (captures()) {
+      streams.go([&, &ended = ended] { drain(ended, p.output(), output); });
+      streams.go([&, &ended = ended] { drain(ended, p.errors(), errors); });
+    }
+    if (options_.pipe)
+      streams.go([&, &ended = ended] { r.bytes_in = feed(ended, p.input(), j.block); });
+    r.how = wait_for_end(p);
+    r.runtime = std::chrono::steady_clock::now() - begin;
   }
-  if (options_.pipe) streams.go([&] { r.bytes_in = feed(ended, p.input(), j.block); });
-  r.how = wait_for_end(p);
-  r.runtime = std::chrono::steady_clock::now() - begin;
-  join.now();
   fill_usage(r, p.status());
 }
 
@@ -267,10 +248,7 @@ runnel::process runner::run_as_script(const std::vector<std::string>& argv,
 // The tool may have raised its own. In the job's first moments it still has that.
 void runner::restore_limit(const runnel::process& p) const {
   if (!options_.descriptors) return;
-  rlimit limit{};
-  if (::prlimit(p.id(), RLIMIT_NOFILE, nullptr, &limit) != 0) return;
-  limit.rlim_cur = *options_.descriptors;
-  ::prlimit(p.id(), RLIMIT_NOFILE, &limit, nullptr);
+  ::prlimit(p.id(), RLIMIT_NOFILE, &*options_.descriptors, nullptr);
 }
 
 outcome runner::wait_for_end(runnel::process& p) const {

@@ -28,9 +28,9 @@ struct run_stages {
 
 class runner {
  public:
-  /// All must outlive it; `results` is null without --results.
+  /// All must outlive it.
   runner(const map_options& options, const command_template& command, const run_stages& stages,
-         start_gate& gate, const results_directory* results);
+         start_gate& gate, const results_directory& results);
 
   /// Blocks until the job has ended, its last attempt included, and tells what came of it.
   void run(const job& j, int worker, const runnel::send_chan<event>& events) const;
@@ -58,7 +58,7 @@ class runner {
   const std::string program_path_;  // empty: leave it to the system
   const run_stages& stages_;
   start_gate& gate_;
-  const results_directory* results_;
+  const results_directory& results_;
 };
 
 }  // namespace runnel_cli

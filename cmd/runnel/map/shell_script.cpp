@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "map/batch.hpp"
 #include "map/shell_quote.hpp"
 
 namespace runnel_cli {
@@ -279,13 +280,12 @@ std::string shell_script::line(const std::vector<item>& items, slot place) const
 std::size_t shell_script::item_space(std::size_t space) const {
   constexpr std::size_t name = sizeof "${_12345} \"\"";
   constexpr std::size_t assignment = sizeof "_12345=${12345} ";
-  constexpr std::size_t least_value = 1 + sizeof(char*);
   const auto is_list = [](const placeholder& p) { return p.what == placeholder::kind::items; };
   const auto lists = static_cast<std::size_t>(std::ranges::count_if(uses_, is_list));
   const auto names = static_cast<std::size_t>(std::ranges::count_if(
       pieces_, [&](const piece& p) { return p.use != piece::no_use && is_list(uses_[p.use]); }));
   if (names == 0) return space;
-  return space * least_value / (lists * (least_value + assignment) + names * name);
+  return space * argument_overhead / (lists * (argument_overhead + assignment) + names * name);
 }
 
 }  // namespace runnel_cli

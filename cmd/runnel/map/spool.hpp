@@ -8,7 +8,7 @@
 
 #include <runnel/error.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
 
 namespace runnel_cli {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include <runnel/select.hpp>
+#include "map/pause.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -22,11 +22,6 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 std::string contents(const char* path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-runnel::error pause(const runnel::context& ctx, std::chrono::nanoseconds period) {
-  runnel::select(runnel::on_done(ctx), runnel::on_timeout(period));
-  return ctx.err();
 }
 
 }  // namespace
@@ -103,7 +98,7 @@ runnel::error start_gate::wait_for_room(const runnel::context& ctx, bool& held_b
     if (runnel::error e = has_room(room)) return e;
     if (room) return {};
     held_back = true;
-    if (runnel::error e = pause(ctx, senses_.period)) return e;
+    sleep_unless(ctx, senses_.period);
   }
 }
 

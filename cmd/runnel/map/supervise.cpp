@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -71,11 +72,16 @@ void kill_all_below(const std::vector<pid_t>& spared = {}) {
   }
 }
 
-// Blocks `numbers`, which come from the descriptor instead from now on; negative: errno says why not.
-int take_signals(const std::vector<int>& numbers) {
+sigset_t set_of(std::span<const int> numbers) {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : numbers) sigaddset(&set, number);
+  return set;
+}
+
+// Blocks `numbers`, which come from the descriptor instead from now on; negative: errno says why not.
+int take_signals(const std::vector<int>& numbers) {
+  const sigset_t set = set_of(numbers);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -88,9 +94,7 @@ int next_signal(int fd) {
 
 // Whoever started the tool may have had signals blocked; threads that are started inherit that.
 void listen_to_user() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : forwarded) sigaddset(&set, number);
+  const sigset_t set = set_of(forwarded);
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 

@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "map/files.hpp"
+#include "files.hpp"
 #include "map/json_line.hpp"
 #include "map/timeline_page.hpp"
 
@@ -22,8 +22,6 @@ using json = nlohmann::ordered_json;
 using std::chrono::nanoseconds;
 
 constexpr std::size_t longest_text = 240;  // bytes of a command that the page can show
-
-double seconds(nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 std::int64_t microseconds(nanoseconds d) {
   return std::chrono::floor<std::chrono::microseconds>(d).count();

@@ -213,38 +213,39 @@ function drawLane(lane, y, thickness) {
   flush();
 }
 
+// Calls paint(lane, y) for the lanes that are visible; what it draws does not reach beyond their place.
+function eachLane(paint) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(0, top_, width, height - top_);
+  pen.clip();
+  for (let i = Math.floor(view.scroll / laneHeight); i < lanes.length; ++i) {
+    const y = top_ + i * laneHeight - view.scroll;
+    if (y >= height) break;
+    paint(i, y);
+  }
+  pen.restore();
+}
+
 function draw() {
   pen.fillStyle = colours.page;
   pen.fillRect(0, 0, width, height);
   pen.font = "12px system-ui, sans-serif";
-  const first = Math.floor(view.scroll / laneHeight);
   const every = Math.ceil(14 / laneHeight);  // so that the labels do not overlap
   const gap = laneHeight >= 10 ? 2 : laneHeight >= 5 ? 1 : 0;
-  pen.save();
-  pen.beginPath();
-  pen.rect(0, top_, width, height - top_);
-  pen.clip();
-  for (let i = first; i < lanes.length && top_ + i * laneHeight - view.scroll < height; ++i) {
-    const y = top_ + i * laneHeight - view.scroll;
+  eachLane((i, y) => {
     pen.fillStyle = colours.lane;
     pen.fillRect(left, y, plotWidth(), laneHeight - gap);
-  }
-  pen.restore();
+  });
   drawAxis();
-  pen.save();
-  pen.beginPath();
-  pen.rect(0, top_, width, height - top_);
-  pen.clip();
-  for (let i = first; i < lanes.length && top_ + i * laneHeight - view.scroll < height; ++i) {
-    const y = top_ + i * laneHeight - view.scroll;
+  eachLane((i, y) => {
     if (i % every === 0) {
       pen.fillStyle = colours.faint;
       pen.textAlign = "right";
       pen.fillText(String(i + 1), left - 8, y + Math.max(laneHeight, 12) / 2);
     }
     drawLane(lanes[i], y, laneHeight - gap);
-  }
-  pen.restore();
+  });
 }
 
 let scheduled = false;

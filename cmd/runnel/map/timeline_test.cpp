@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../../../tests/support/scratch_directory.hpp"
 #include "map/timeline_page.hpp"
 
 namespace runnel_cli {
@@ -23,18 +24,7 @@ using namespace std::chrono_literals;
 
 class timeline_test : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "timeline_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/page.html";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string page() const {
-    std::ifstream in(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string page() const { return runnel_test::read_file(path_); }
   // The text between the two fixed parts of the page.
   std::string data_text() const {
     const std::string text = page();
@@ -50,8 +40,9 @@ class timeline_test : public testing::Test {
     return nlohmann::json::parse(data_text());
   }
 
-  std::string directory_;
-  std::string path_;
+  const runnel_test::scratch_directory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/page.html";
 };
 
 job_result result(std::uint64_t number, int worker, std::chrono::nanoseconds runtime,

@@ -5,13 +5,13 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
 
 #include "command.hpp"
+#include "map/formatted.hpp"
 
 namespace runnel_cli {
 namespace {
@@ -135,13 +135,6 @@ int rounded(nanoseconds d, nanoseconds units) {
   return static_cast<int>(std::min<std::int64_t>(count, std::numeric_limits<int>::max()));
 }
 
-template <class... Args>
-std::string print(const char* format, Args... args) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, args...);
-  return text;
-}
-
 }  // namespace
 
 nanoseconds parse_duration(const std::string& option, const std::string& text) {
@@ -226,14 +219,14 @@ std::string format_duration(nanoseconds d) {
   // The most negative one has no positive counterpart.
   if (d < nanoseconds::zero()) return "-" + format_duration(-std::max(d, -nanoseconds::max()));
   if (d == nanoseconds::zero()) return "0s";
-  if (d < 1us) return print("%dns", static_cast<int>(d.count()));
-  if (const int us = rounded(d, 1us); us < 1000) return print("%dus", us);
-  if (const int ms = rounded(d, 1ms); ms < 1000) return print("%dms", ms);
-  if (const int t = rounded(d, 100ms); t < 600) return print("%d.%ds", t / 10, t % 10);
-  if (const int s = rounded(d, 1s); s < 3600) return print("%dm%02ds", s / 60, s % 60);
-  if (const int m = rounded(d, 1min); m < 24 * 60) return print("%dh%02dm", m / 60, m % 60);
+  if (d < 1us) return formatted("%dns", static_cast<int>(d.count()));
+  if (const int us = rounded(d, 1us); us < 1000) return formatted("%dus", us);
+  if (const int ms = rounded(d, 1ms); ms < 1000) return formatted("%dms", ms);
+  if (const int t = rounded(d, 100ms); t < 600) return formatted("%d.%ds", t / 10, t % 10);
+  if (const int s = rounded(d, 1s); s < 3600) return formatted("%dm%02ds", s / 60, s % 60);
+  if (const int m = rounded(d, 1min); m < 24 * 60) return formatted("%dh%02dm", m / 60, m % 60);
   const int h = rounded(d, 1h);
-  return print("%dd%02dh", h / 24, h % 24);
+  return formatted("%dd%02dh", h / 24, h % 24);
 }
 
 }  // namespace runnel_cli

@@ -1,4 +1,4 @@
-#include "map/files.hpp"
+#include "files.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

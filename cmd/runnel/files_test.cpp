@@ -1,5 +1,5 @@
 // White box: files that are replaced whole.
-#include "map/files.hpp"
+#include "files.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,29 +13,21 @@
 #include <string>
 #include <system_error>
 
+#include "../../tests/support/scratch_directory.hpp"
+
 namespace runnel_cli {
 namespace {
 
 class replaced_file_test : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "files_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/file";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string content() const {
-    std::ifstream in(path_);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string content() const { return runnel_test::read_file(path_); }
   std::ptrdiff_t files() const {
     return std::distance(std::filesystem::directory_iterator(directory_), {});
   }
 
-  std::string directory_;
-  std::string path_;
+  const runnel_test::scratch_directory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/file";
 };
 
 TEST_F(replaced_file_test, the_old_content_stays_until_the_commit) {
