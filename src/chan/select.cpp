@@ -80,7 +80,8 @@ class select_run {
       : cases_(cases),
         otherwise_(otherwise),
         in_order_(order == select_order::in_order),
-        locks_(cases.size()) {}
+        locks_(cases.size()),
+        turns_(cases.size()) {}
 
   std::size_t run(case_set may_be_ready) {
     if (const std::size_t found = look_once(may_be_ready); found != no_case) return found;
@@ -93,6 +94,7 @@ class select_run {
     // Looked at already, unless there are too many cases for that.
     if (guarded == 1 && otherwise_ != no_case && Room != any_number) return otherwise_;
     for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
+    draw_turns(!in_order_ && guarded > 1);
     if (const std::size_t found = look_locked(); found != no_case) return found;
     if (otherwise_ != no_case) {
       unlock_all();
@@ -192,20 +194,21 @@ class select_run {
   }
   static void unlock_run(void* run) { static_cast<select_run*>(run)->unlock_all(); }
 
-  // Where each has been looked at before, what is ready now became so a moment ago, and any order will do.
-  std::size_t look_locked() noexcept {
-    if (in_order_ || (otherwise_ == no_case && Room != any_number)) {
-      for (std::size_t i = 0; i < cases_.size(); ++i)
-        if (take_locked(i)) return i;
-      return no_case;
-    }
-    scratch<std::uint32_t, Room> order(cases_.size());
-    for (std::uint32_t i = 0; i < cases_.size(); ++i) *order.at(i) = i;
+  // Which case comes first, second and so on. Drawn also for those that then wait: of several that wait for one channel
+  // a partner takes the one that entered its queue first.
+  void draw_turns(bool at_random) noexcept {
+    const auto n = static_cast<std::uint32_t>(cases_.size());
+    for (std::uint32_t i = 0; i < n; ++i) *turns_.at(i) = i;
+    if (!at_random) return;
     random_source& random = own_random();  // no suspension until all is unlocked
-    for (auto left = static_cast<std::uint32_t>(cases_.size()); left > 0; --left) {
-      std::swap(*order.at(left - 1), *order.at(random.below(left)));
-      if (take_locked(*order.at(left - 1))) return *order.at(left - 1);
-    }
+    for (std::uint32_t left = n; left > 1; --left)
+      std::swap(*turns_.at(left - 1), *turns_.at(random.below(left)));
+  }
+  std::uint32_t at_turn(std::size_t turn) noexcept { return *turns_.at(turn); }
+
+  std::size_t look_locked() noexcept {
+    for (std::size_t turn = 0; turn < cases_.size(); ++turn)
+      if (take_locked(at_turn(turn))) return at_turn(turn);
     return no_case;
   }
 
@@ -221,7 +224,8 @@ class select_run {
     claim_word claim{unclaimed};
     scratch<waiter, Room> waiters(cases_.size());
     agent* const self = this_agent();
-    for (std::uint32_t i = 0; i < cases_.size(); ++i) {
+    for (std::size_t turn = 0; turn < cases_.size(); ++turn) {
+      const std::uint32_t i = at_turn(turn);
       if (cases_[i].lock == nullptr) continue;
       cases_[i].it->enqueue(*::new (static_cast<void*>(waiters.at(i)))
                                 waiter{.who = self, .claim = &claim, .index = i});
@@ -248,6 +252,7 @@ class select_run {
   const bool in_order_;
   scratch<spinlock*, Room> locks_;
   std::size_t lock_count_ = 0;
+  scratch<std::uint32_t, Room> turns_;
   std::int64_t deadline_ = never;
   std::size_t deadline_case_ = no_case;
 };

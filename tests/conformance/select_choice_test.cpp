@@ -146,6 +146,43 @@ MATRIX_TEST(SelectChoice, ASenderOfTwoValuesSendsBoth_SE16) {
   }
 }
 
+// A partner that never waits itself meets only selects that are asleep.
+int await_value(const chan<int>& ch) {
+  for (;; runnel::yield())
+    if (const auto value = ch.try_recv()) return *value;
+}
+
+MATRIX_TEST(SelectChoice, IsUniformAmongSendersThatWaitAtOneChannel) {
+  const int n = scaled(2000);
+  const chan<int> ch;
+  const chan<int> idle;
+  wait_group sender;
+  sender.go([&] {
+    for (int i = 0; i < n; ++i)
+      select(on_send(ch, 0), on_recv(idle), on_send(ch, 1), on_send(ch, 2));
+    for (int i = 0; i < 20; ++i) select_ordered(on_recv(idle), on_send(ch, 0), on_send(ch, 1));
+  });
+  std::vector<int> picks(3);
+  for (int i = 0; i < n; ++i) ++picks[static_cast<std::size_t>(await_value(ch))];
+  expect_fair(picks);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(await_value(ch), 0);
+  sender.wait();
+}
+
+MATRIX_TEST(SelectChoice, IsUniformAmongReceiversThatWaitAtOneChannel) {
+  const int n = scaled(2000);
+  const chan<int> ch;
+  wait_group sender;
+  sender.go([&] {
+    for (int i = 0; i < n; ++i)
+      while (!ch.try_send(i)) runnel::yield();
+  });
+  std::vector<int> picks(2);
+  for (int i = 0; i < n; ++i) ++picks[select(on_recv(ch), on_recv(ch))];
+  expect_fair(picks);
+  sender.wait();
+}
+
 MATRIX_TEST(SelectChoice, OrderedTakesTheFirstThatIsReady) {
   const chan<int> idle;
   const chan<int> ready(1);
