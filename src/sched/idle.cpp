@@ -11,7 +11,8 @@
 // Both halves are seq_cst with a write before the read, so at least one of the two sees the other. A publisher that
 // finds somebody spinning may leave the rest to him: he looks into all queues after he has taken himself out of
 // `spinning`, whether he found work (leave_spinning) or not (enter_idle). A waker that counted itself as spinning and
-// then found nothing spare looks again too (wake_for_work).
+// then found nothing spare, or no thread to be had, looks again too (wake_for_work): those who went idle meanwhile took it
+// for one that looks for work, and for one that runs.
 //
 // The watcher. One idle processor sleeps until the next timer or in the poller; the others until they are woken. It
 // announces until when (watch_until), then looks at timers and descriptors again; whoever arms one reads watch_until
@@ -188,6 +189,21 @@ void stop_spinning(processor& p) noexcept {
 // one above max_procs.
 std::int32_t running_freely() noexcept { return sched.max_procs.load() - sched.spare.load(); }
 
+bool any_idle() noexcept {
+  std::lock_guard lock(sched.idle_lock);
+  return sched.idle != nullptr;
+}
+
+// False: all are active, and no thread can be had for one more.
+bool wake_one() noexcept {
+  processor* p = pop_idle();
+  if (p == nullptr) p = new_processor();
+  if (p == nullptr) return false;
+  count_active();
+  signal(*p, woken_bit);
+  return true;
+}
+
 // One at a time steps back, so that the last one sees that it is the last.
 std::atomic<bool> stepping_back{false};
 
@@ -197,19 +213,12 @@ void wake_for_work() noexcept {
   for (;;) {
     std::int32_t none = 0;
     if (sched.spare.load() <= 0 || !sched.spinning.compare_exchange_strong(none, 1)) return;
-    if (take_spare()) break;
+    const bool may_wake = take_spare();
+    if (may_wake && wake_one()) return;
+    if (may_wake) sched.spare.fetch_add(1);
     sched.spinning.fetch_sub(1);
-    if (!any_queued_work(false)) return;
+    if (!any_queued_work(false) || (may_wake && !any_idle())) return;
   }
-  processor* p = pop_idle();
-  if (p == nullptr) p = new_processor();
-  if (p == nullptr) {
-    sched.spare.fetch_add(1);
-    sched.spinning.fetch_sub(1);
-    return;
-  }
-  count_active();
-  signal(*p, woken_bit);
 }
 
 void wake_patiently(processor& p) noexcept {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "base/futex.hpp"
 #include "base/lock_wait.hpp"
@@ -73,37 +74,42 @@ void report_limit(const char* why) noexcept {
   write_stderr(" processors); goroutines wait until a thread comes back from the kernel\n");
 }
 
-// Address space for the stacks that a processor keeps.
-bool allow_stack_cache() noexcept {
+// One caller of new_processor() at a time owns these: it counts as spinning, and nobody else did when it began to.
+constinit processor* without_thread = nullptr;  // made, but no thread could be had
+constinit bool cache_allowed = false;  // room for stacks, but no memory for who would keep them
+
+// In its slot, without a thread; null: the limit is reached, or there is no memory.
+processor* make_processor() noexcept {
+  const std::uint32_t index = sched.processors.load();
+  if (index >= most_processors) {
+    report_limit("the limit of threads is reached");
+    return nullptr;
+  }
   try {
-    default_stacks().allow_cache();
-    return true;
+    if (!cache_allowed) default_stacks().allow_cache();
+    cache_allowed = true;
+    auto p = std::make_unique<processor>();
+    p->index = index;
+    p->random = random_source(index + 1);
+    p->timers = sched.timers->make_heap(*p);
+    sched.all[index].store(p.get());
+    sched.processors.store(index + 1);
+    cache_allowed = false;
+    return p.release();
   } catch (const std::exception&) {
-    return false;
+    return nullptr;
   }
 }
 
 }  // namespace
 
 processor* new_processor() noexcept {
-  std::uint32_t index = sched.processors.load();
-  do {
-    if (index >= most_processors) {
-      report_limit("the limit of threads is reached");
-      return nullptr;
-    }
-  } while (!sched.processors.compare_exchange_weak(index, index + 1));
-  auto* p = new (std::nothrow) processor;
-  if (p == nullptr) return nullptr;
-  p->index = index;
-  p->random = random_source(index + 1);
-  p->timers = sched.timers->make_heap(*p);
-  sched.all[index].store(p);
-  if (!allow_stack_cache() || !try_start_thread(*p)) {
-    report_limit("no more threads can be created");
-    return nullptr;  // its slot stays, without work
-  }
-  return p;
+  processor* p = std::exchange(without_thread, nullptr);
+  if (p == nullptr) p = make_processor();
+  if (p != nullptr && try_start_thread(*p)) return p;
+  without_thread = p;
+  report_limit("no more threads can be created");
+  return nullptr;
 }
 
 void start_thread(processor& p) {

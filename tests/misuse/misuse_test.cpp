@@ -117,6 +117,14 @@ TEST(Threads, WhereNoMoreCanBeHadThatIsSaidOnceAndGoroutinesWait) {
   EXPECT_ERR_HAS(r, "goroutines wait until a thread comes back from the kernel\n");
 }
 
+TEST(Threads, WhereNoMoreCanBeHadNoGoroutineIsForgotten) {
+  if (slowdown > 1) GTEST_SKIP() << "sanitizers and emulators need the address space";
+  const child_result r = run_program("environment", "one_thread_serves_all");
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.out, "all ran\n");
+  EXPECT_ERR_STARTS(r, "runnel: no more threads can be created (");
+}
+
 TEST(Stacks, WhereNoMoreCanBeHadGoThrowsAndAllThatWereStartedRun) {
   if (slowdown > 1) GTEST_SKIP() << "sanitizers and emulators need the address space";
   for (const char* scenario : {"stacks_run_out", "promises_run_out"})

@@ -92,6 +92,41 @@ SCENARIO(threads_run_out) {
   std::printf("after run\n");
 }
 
+// Plain threads start goroutines one by one, with a single thread to run them: at any moment one of them may be trying in
+// vain to add another while that one goes idle.
+SCENARIO(one_thread_serves_all) {
+  constexpr int starters = 3;
+  constexpr int each = 20'000;
+  ::mallopt(M_ARENA_MAX, 1);  // see threads_run_out
+  std::atomic<bool> limited{false};
+  std::atomic<int> ran{0};
+  std::array<std::thread, starters> threads;
+  for (std::thread& t : threads)
+    t = std::thread([&] {
+      while (!limited) std::this_thread::yield();
+      for (int i = 0; i < each; ++i) {
+        runnel::wait_group one;
+        one.go([&] { ++ran; });
+        one.wait();
+      }
+    });
+  runnel::run({.max_procs = 1}, [] {  // so that there are stacks for later
+    runnel::wait_group all;
+    const runnel::chan<void> release;
+    for (int i = 0; i < 500; ++i) all.go([&] { release.recv(); });
+    runnel::yield();
+    release.close();
+    all.wait();
+  });
+  const rlim_t mapped = address_space() + (1U << 16U);
+  const struct rlimit no_more { mapped, mapped };
+  ::setrlimit(RLIMIT_AS, &no_more);
+  runnel::set_max_procs(8);
+  limited = true;
+  for (std::thread& t : threads) t.join();
+  std::printf("%s\n", ran == starters * each ? "all ran" : "some did not run");
+}
+
 namespace {
 
 // Starts goroutines until no stack can be had for one more. All that were started then park at once, each on its own.
