@@ -131,8 +131,8 @@ bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp
 void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor*
-new_processor() noexcept;  // threads.cpp; idle; null: no thread can be had; one caller at a time
-void start_thread(processor& p);                        // threads.cpp; a thread that takes over p
+new_processor() noexcept;         // threads.cpp; idle; null: none can be had; one call at a time
+void start_thread(processor& p);  // threads.cpp; a thread that takes over p
 void enqueue_here(processor& p, runnable* r) noexcept;  // woken queue, or the global one when full
 void start_goroutine_here(goroutine* g) noexcept;
 
