@@ -318,10 +318,11 @@ TEST(MapSignals, TheSecondSigintEndsARunWhoseOutputNobodyTakes) {
   child c(RUNNEL_TOOL,
           {"map", "-j2", "-s", "seq 300000; touch " + d.path() + "/{}", ":::", "a", "b", "c"});
   ASSERT_TRUE(eventually([&] { return fs::exists(d.path() + "/a"); }));
-  c.send_signal(SIGINT);
-  c.send_signal(SIGTERM);
-  // Nothing of its output has been read so far.
-  EXPECT_TRUE(eventually([&] { return !runs(d.path()); }));
+  // Nothing of its output has been read so far. Two that are sent at once may count as one.
+  EXPECT_TRUE(eventually([&] {
+    c.send_signal(SIGINT);
+    return !runs(d.path());
+  }));
   const child_result r = c.finish();
   EXPECT_EXIT_CODE(r, 130);
 }
