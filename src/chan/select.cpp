@@ -94,7 +94,7 @@ class select_run {
     // Looked at already, unless there are too many cases for that.
     if (guarded == 1 && otherwise_ != no_case && Room != any_number) return otherwise_;
     for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
-    draw_turns(!in_order_ && guarded > 1);
+    draw_turns(guarded);
     if (const std::size_t found = look_locked(); found != no_case) return found;
     if (otherwise_ != no_case) {
       unlock_all();
@@ -194,12 +194,14 @@ class select_run {
   }
   static void unlock_run(void* run) { static_cast<select_run*>(run)->unlock_all(); }
 
-  // Which case comes first, second and so on. Drawn also for those that then wait: of several that wait for one channel
-  // a partner takes the one that entered its queue first.
-  void draw_turns(bool at_random) noexcept {
+  // Which case comes first, second and so on. Drawn where several wait for one channel, as a partner takes the one that
+  // entered its queue first; and where some were not looked at before. What else is ready now became so a moment ago, and
+  // any order will do.
+  void draw_turns(std::size_t guarded) noexcept {
     const auto n = static_cast<std::uint32_t>(cases_.size());
     for (std::uint32_t i = 0; i < n; ++i) *turns_.at(i) = i;
-    if (!at_random) return;
+    const bool looked_at_all = otherwise_ == no_case && Room != any_number;
+    if (in_order_ || (looked_at_all && lock_count_ == guarded)) return;
     random_source& random = own_random();  // no suspension until all is unlocked
     for (std::uint32_t left = n; left > 1; --left)
       std::swap(*turns_.at(left - 1), *turns_.at(random.below(left)));
