@@ -208,8 +208,8 @@ class launch {
     pidfd.reset();
     if (!is_child(by_pid, pid)) return 0;  // gone already
     ::kill(pid, SIGKILL);
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    end_report report;
+    ask_for_end(by_pid, pid, 0, report);
     return e;
   }
 

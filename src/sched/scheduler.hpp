@@ -130,9 +130,8 @@ void leave_spinning(processor& p) noexcept;       // idle.cpp
 bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp
 void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
-processor*
-new_processor() noexcept;         // threads.cpp; idle; null: none can be had; one call at a time
-void start_thread(processor& p);  // threads.cpp; a thread that takes over p
+processor* new_processor() noexcept;  // threads.cpp; idle, or null; one call at a time
+void start_thread(processor& p);      // threads.cpp; a thread that takes over p
 void enqueue_here(processor& p, runnable* r) noexcept;  // woken queue, or the global one when full
 void start_goroutine_here(goroutine* g) noexcept;
 

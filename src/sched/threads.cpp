@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <new>
 #include <utility>
 
 #include "base/futex.hpp"

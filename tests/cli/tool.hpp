@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -20,6 +16,7 @@
 namespace runnel_test {
 
 namespace fs = std::filesystem;
+
 inline child_result run_tool(const std::vector<std::string>& arguments,
                              const std::vector<std::string>& environment = {}) {
   child c(RUNNEL_TOOL, arguments, environment);

@@ -38,6 +38,13 @@ rlim_t address_space() {
   return rlim_t{pages} * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
 }
 
+/// From now on no more address space than is taken, and `more` bytes.
+void allow_only(rlim_t more) {
+  const rlim_t most = address_space() + more;
+  const struct rlimit limit { most, most };
+  ::setrlimit(RLIMIT_AS, &limit);
+}
+
 }  // namespace
 
 SCENARIO(procs) {
@@ -82,9 +89,7 @@ SCENARIO(threads_run_out) {
         if (::read(input[0], &c, 1) != 1) std::abort();
       });
     runnel::yield();
-    const rlim_t mapped = address_space() + (1U << 20U);
-    const struct rlimit no_more { mapped, mapped };
-    ::setrlimit(RLIMIT_AS, &no_more);
+    allow_only(1U << 20U);
     begin.close();
     all.wait();
   });
@@ -118,9 +123,7 @@ SCENARIO(one_thread_serves_all) {
     release.close();
     all.wait();
   });
-  const rlim_t mapped = address_space() + (1U << 16U);
-  const struct rlimit no_more { mapped, mapped };
-  ::setrlimit(RLIMIT_AS, &no_more);
+  allow_only(1U << 16U);
   runnel::set_max_procs(8);
   limited = true;
   for (std::thread& t : threads) t.join();
@@ -139,9 +142,7 @@ void run_out_of_stacks(bool begin_as_started) {
     std::atomic<int> ended{0};
     int started = 0;
     runnel::yield();
-    const rlim_t mapped = address_space() + (512U << 20U);
-    const struct rlimit no_more { mapped, mapped };
-    ::setrlimit(RLIMIT_AS, &no_more);
+    allow_only(512U << 20U);
     try {
       for (;; ++started) {
         all.add(1);
