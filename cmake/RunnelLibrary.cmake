@@ -65,8 +65,10 @@ function(runnel_add_library)
 
   add_library(runnel STATIC ${files})
   # What tools/runnel-gdb.py has to know about types, also where nothing else has debug information.
-  # Version 4, for valgrind 3.19 gives up at what clang 16 makes of version 5.
-  set_source_files_properties(${source}/sched/switch.cpp PROPERTIES COMPILE_OPTIONS -gdwarf-4)
+  # Version 4, for valgrind 3.19 gives up at what clang 16 makes of version 5; and clang leaves types out whose
+  # constructors are in other files.
+  set_source_files_properties(
+    ${source}/sched/switch.cpp PROPERTIES COMPILE_OPTIONS "-gdwarf-4;$<$<CXX_COMPILER_ID:Clang>:-fstandalone-debug>")
   add_library(runnel::runnel ALIAS runnel)
   target_compile_features(runnel PUBLIC cxx_std_20)
   set_target_properties(runnel PROPERTIES CXX_EXTENSIONS OFF)
