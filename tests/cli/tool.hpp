@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -53,7 +54,9 @@ inline bool runs(const std::string& mark) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (contains(read_file(entry.path() / "cmdline"), mark)) return true;
+    std::ostringstream arguments;  // what cannot be read has ended meanwhile
+    arguments << std::ifstream(entry.path() / "cmdline").rdbuf();
+    if (contains(arguments.str(), mark)) return true;
   }
   return false;
 }
