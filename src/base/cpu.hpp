@@ -39,4 +39,25 @@ inline std::uint64_t ticks_per_us() noexcept {
 #endif
 }
 
+/// How many CPUs the calling thread may run on.
+int allowed_cpus() noexcept;
+/// Whether that was one when it was first asked.
+bool only_one_cpu() noexcept;
+
+/// Looks again and again, for so many microseconds, whether done(). But once where nothing can change meanwhile, because
+/// there is no other CPU.
+template <class F>
+bool spin_until(F&& done, std::uint64_t longest_us) noexcept {
+  if (only_one_cpu()) return done();
+  const std::uint64_t began = cpu_ticks();
+  do {
+    if (done()) return true;
+    for (int i = 0; i < 8; ++i) cpu_pause();
+  } while (cpu_ticks() - began < longest_us * ticks_per_us());
+  return false;
+}
+
+/// Longer than another core takes to wake up.
+inline constexpr std::uint64_t wake_up_us = 50;
+
 }  // namespace runnel::detail

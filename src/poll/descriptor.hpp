@@ -8,7 +8,6 @@
 // looks at the file anew; and nobody is woken for what was ready before he came, or for another file that had the
 // number before and lives on in a duplicate.
 #pragma once
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -16,30 +15,12 @@
 #include <runnel/poll.hpp>
 
 #include "base/cpu.hpp"
+#include "base/habit.hpp"
 
 namespace runnel::detail {
 
-// Whether it pays to ask the kernel before one waits. After questions in vain the next 1, 3 and then always 7 waits do
-// without; one that found the descriptor ready makes the next ones ask again. A guess: lost updates do no harm.
-class look_habit {
- public:
-  bool worth_looking() noexcept {
-    const std::uint8_t left = skip_.load(std::memory_order_relaxed);
-    if (left != 0) skip_.store(left - 1, std::memory_order_relaxed);
-    return left == 0;
-  }
-  void found(bool ready) noexcept {
-    const auto next = static_cast<std::uint8_t>(
-        ready ? 0 : std::min(2 * length_.load(std::memory_order_relaxed) + 1, longest));
-    length_.store(next, std::memory_order_relaxed);
-    skip_.store(next, std::memory_order_relaxed);
-  }
-
- private:
-  static constexpr int longest = 7;
-  std::atomic<std::uint8_t> length_{0};
-  std::atomic<std::uint8_t> skip_{0};
-};
+// Whether to ask the kernel before one waits.
+using look_habit = habit<7>;
 
 struct alignas(cache_line) descriptor {
   int fd = -1;           // immutable

@@ -138,24 +138,4 @@ TEST(Descriptors, AreFoundAgainWhateverTheNumber) {
   EXPECT_EQ(runnel::detail::find_descriptor(3 << 20), nullptr);
 }
 
-// How many of the next waits do without asking.
-int skipped(runnel::detail::look_habit& habit) {
-  int n = 0;
-  while (!habit.worth_looking()) ++n;
-  return n;
-}
-
-TEST(LookHabit, AsksSeldomOfWhatIsNeverReadyAndAtOnceAgainWhenItIs) {
-  runnel::detail::look_habit habit;
-  EXPECT_EQ(skipped(habit), 0);
-  for (const int expected : {1, 3, 7, 7, 7}) {
-    habit.found(false);
-    EXPECT_EQ(skipped(habit), expected);
-  }
-  habit.found(true);
-  EXPECT_EQ(skipped(habit), 0);
-  habit.found(false);
-  EXPECT_EQ(skipped(habit), 1);
-}
-
 }  // namespace

@@ -49,9 +49,9 @@ error wait_descriptor(int fd, poll_direction direction, std::int64_t deadline) {
   check_attention();
   descriptor* const known = fd >= 0 ? find_descriptor(fd) : nullptr;
   const bool no_time = has_come(deadline);
-  if (known == nullptr || no_time || known->habit(direction).worth_looking()) {
+  if (known == nullptr || no_time || known->habit(direction).worth_trying()) {
     const int now = look(fd, direction);
-    if (known != nullptr) known->habit(direction).found(now != EAGAIN);
+    if (known != nullptr) known->habit(direction).tried(now != EAGAIN);
     if (now != EAGAIN || no_time) return as_answer(now);
   }
   ensure_started();

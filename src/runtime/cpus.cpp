@@ -1,7 +1,5 @@
 #include "runtime/cpus.hpp"
 
-#include <sched.h>
-#include <unistd.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,17 +8,12 @@
 #include <limits>
 #include <string>
 
+#include "base/cpu.hpp"
+
 namespace runnel::detail {
 namespace {
 
 constexpr double no_quota = std::numeric_limits<double>::infinity();
-
-int affinity_count() noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-}
 
 double quota_v2(const std::string& dir) {
   std::ifstream f(dir + "/cpu.max");
@@ -71,7 +64,7 @@ double cgroup_quota() {
 }  // namespace
 
 int usable_cpus() noexcept {
-  const int mask = affinity_count();
+  const int mask = allowed_cpus();
   try {
     const double quota = cgroup_quota();
     if (quota == no_quota) return mask;

@@ -216,6 +216,15 @@ runnable* look_at_others(processor& p) noexcept {
   return r;
 }
 
+// A plain thread that passes things to goroutines and back answers sooner than a sleeping core wakes up.
+runnable* linger_for_outside(processor& p) noexcept {
+  const std::uint32_t pushed = sched.pushed_outside.load(std::memory_order_relaxed);
+  if (std::exchange(p.outside_seen, pushed) == pushed || !p.lingers.worth_trying()) return nullptr;
+  const auto any = [] { return sched.global_size.load() != 0 || sched.stopping.load(); };
+  p.lingers.tried(spin_until(any, wake_up_us));
+  return take_global(p);
+}
+
 bool start_spinning(processor& p) noexcept {
   if (p.spinning) return true;
   // At most half of the active ones look for work, so that looking does not cost more than the work.
@@ -290,7 +299,10 @@ runnable* find_work(processor& p) noexcept {
       look_at_sources(p);
       r = take_any_local(p);
     }
-    if (r == nullptr && start_spinning(p)) r = look_at_others(p);
+    if (r == nullptr && start_spinning(p)) {
+      r = look_at_others(p);
+      if (r == nullptr) r = linger_for_outside(p);
+    }
     if (r != nullptr) {
       leave_spinning(p);
       // seq_cst, then a look at `stopping`: stop_at_exit() writes that and then looks at the status, so that one of the
@@ -315,8 +327,8 @@ bool any_runs_but(const processor* self) noexcept {
 
 bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
-void enqueue_here(processor& p, runnable* r) noexcept {
-  if (p.woken.push(r)) [[likely]]
+void enqueue_here(processor& p, runnable* r, std::memory_order order) noexcept {
+  if (p.woken.push(r, order)) [[likely]]
     return;
   // Full: half of it and r go to the global queue, so that the next pushes have room.
   std::array<runnable*, most_stolen> taken;
@@ -337,6 +349,20 @@ void push_global(run_list& list) noexcept {
   std::lock_guard lock(sched.global_lock);
   sched.global.append(list);
   sched.global_size.store(sched.global.count);
+}
+
+// A processor that has just made this thread ready is about to look for more: to wake another one would cost more than
+// to wait for it.
+void push_from_outside(runnable* r) noexcept {
+  sched.pushed_outside.fetch_add(1, std::memory_order_relaxed);  // a hint; see linger_for_outside()
+  push_global(r);
+  if (sched.spare.load() > 0 && sched.active.load() > 0) {
+    const auto somebody_looks = [] {
+      return sched.global_size.load() == 0 || sched.spinning.load() != 0;
+    };
+    spin_until(somebody_looks, 1);
+  }
+  if (any_queued_work(false)) wake_for_work();
 }
 
 // To the global queue: what was woken here, and of what was started here all from the mark `from`. What stood before it

@@ -68,8 +68,7 @@ void ready_goroutine(goroutine& g) noexcept {
 void start_goroutine_here(goroutine* g) noexcept {
   processor* p = current_processor();
   if (p == nullptr) {
-    push_global(g);
-    wake_for_work();
+    push_from_outside(g);
     return;
   }
   if (p->next.load(std::memory_order_relaxed) == nullptr) {
@@ -118,8 +117,10 @@ void wait_for_signal(thread_agent& self) noexcept {
 
 void sleep(thread_agent& self, std::int64_t deadline) noexcept {
   if (deadline == never) return wait_for_signal(self);
-  while (self.signal.load() == thread_agent::no_signal && now_ns() < deadline)
-    futex_wait(self.signal, thread_agent::no_signal, deadline);
+  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
+  self.signal.compare_exchange_strong(expected, thread_agent::asleep);
+  while (self.signal.load() == thread_agent::asleep && now_ns() < deadline)
+    futex_wait(self.signal, thread_agent::asleep, deadline);
 }
 
 // So that dumps can walk the stack of a goroutine that is locked to its thread, the thread sleeps on its own.
@@ -132,11 +133,23 @@ void sleep_off_stack(thread_agent& self, goroutine& g, wait_reason reason,
   arrived(g.fiber);
 }
 
+// A partner that runs on another core often answers before the kernel would have put this thread to sleep. True: it has.
+bool spin_for_signal(thread_agent& self) noexcept {
+  if (!self.spins.worth_trying()) return false;
+  const auto ready = [&] { return self.signal.load() != thread_agent::no_signal; };
+  const bool came = spin_until(ready, wake_up_us);
+  self.spins.tried(came);
+  return came;
+}
+
 void ready_thread(thread_agent& t) noexcept {
   std::atomic<std::uint32_t>* signal = &t.signal;
-  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
-  if (!signal->compare_exchange_strong(expected, thread_agent::signalled) &&
-      expected == thread_agent::parked) {
+  auto seen = static_cast<std::uint32_t>(thread_agent::no_signal);
+  while (seen != thread_agent::parked &&
+         !signal->compare_exchange_strong(seen, thread_agent::signalled)) {
+  }
+  if (seen == thread_agent::no_signal) return;  // it does not sleep
+  if (seen == thread_agent::parked) {
     sched.parked_threads.fetch_sub(1);  // first, lest it has ended and still counts as parked
     signal->store(thread_agent::signalled);
   }
@@ -157,11 +170,12 @@ void serve_locked() noexcept {
 }
 
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
-  if (self.locked == nullptr)
-    sleep(self, deadline);
-  else
+  const bool came = reason != wait_reason::sleep && spin_for_signal(self);
+  if (!came && self.locked != nullptr)
     sleep_off_stack(self, *self.locked, reason, deadline);
-  return self.signal.exchange(thread_agent::no_signal) != thread_agent::no_signal;
+  else if (!came)
+    sleep(self, deadline);
+  return self.signal.exchange(thread_agent::no_signal) == thread_agent::signalled;
 }
 
 void ready(agent* who) noexcept {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/cpu.hpp"
+#include "base/habit.hpp"
 #include "base/random.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/run_queue.hpp"
@@ -46,6 +47,8 @@ struct processor {
   std::uint64_t id_end = 0;
   std::uint32_t streak = 0;         // picks from the next slot in a row
   std::uint32_t wakes_skipped = 0;  // see scheduler::patience
+  std::uint32_t outside_seen = 0;   // scheduler::pushed_outside when this last ran out of work
+  habit<31> lingers;                // before it goes idle
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
   std::uint32_t stolen_tick = 0;  // `tick` then

@@ -23,14 +23,13 @@ class woken_queue {
     return static_cast<std::int32_t>(t - h) > 0 ? t - h : 0;
   }
 
-  /// Owner only. False: full.
-  bool push(runnable* r) noexcept {
+  /// Owner only. False: full. seq_cst where a look for idle processors follows (see sched/idle.cpp), else release.
+  bool push(runnable* r, std::memory_order order) noexcept {
     const std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
     // acquire: pairs with the compare-and-swap of a thief, whose reads of the slots must be over
     if (t - head_.load(std::memory_order_acquire) >= queue_capacity) return false;
     slots_[t % queue_capacity].store(r, std::memory_order_relaxed);
-    tail_.store(t +
-                1);  // seq_cst: ordered before the look for idle processors (see sched/idle.cpp)
+    tail_.store(t + 1, order);  // pairs with the acquire in steal_half()
     return true;
   }
 
@@ -51,7 +50,7 @@ class woken_queue {
   std::uint32_t steal_half(runnable** out) noexcept {
     std::uint32_t h = head_.load(std::memory_order_acquire);
     for (;;) {
-      // acquire: pairs with the store in push(), so that the slots are seen
+      // acquire: pairs with the release (or seq_cst) in push(), so that the slots are seen
       const std::uint32_t t = tail_.load(std::memory_order_acquire);
       std::uint32_t n = t - h;
       n -= n / 2;

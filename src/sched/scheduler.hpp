@@ -69,8 +69,9 @@ struct scheduler {
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;
-  run_list global;                          // guarded by global_lock
-  std::atomic<std::size_t> global_size{0};  // written under global_lock
+  run_list global;                               // guarded by global_lock
+  std::atomic<std::size_t> global_size{0};       // written under global_lock
+  std::atomic<std::uint32_t> pushed_outside{0};  // how often a plain thread has added to it
 
   // -- all processors ------------------------------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> processors{0};
@@ -103,6 +104,8 @@ std::size_t count_goroutines() noexcept;
 // -- for work sources -----------------------------------------------------------------------------------------------
 void push_global(runnable* r) noexcept;
 void push_global(run_list& list) noexcept;
+/// From a plain thread, which has no processor; wakes one.
+void push_from_outside(runnable* r) noexcept;
 /// Work was published: wake a processor if one may run and none is looking already.
 void wake_for_work() noexcept;
 /// The same for work that `p`, whose thread is calling, has got: as often as scheduler::patience lets it.
@@ -132,7 +135,9 @@ bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/content
 void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor* new_processor() noexcept;  // threads.cpp; idle, or null; one call at a time
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
-void enqueue_here(processor& p, runnable* r) noexcept;  // woken queue, or the global one when full
+// The woken queue, or the global one when full; for the order see woken_queue::push().
+void enqueue_here(processor& p, runnable* r,
+                  std::memory_order order = std::memory_order_seq_cst) noexcept;
 void start_goroutine_here(goroutine* g) noexcept;
 
 }  // namespace runnel::detail

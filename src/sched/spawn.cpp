@@ -164,8 +164,7 @@ void start_goroutine(new_goroutine made, void (*entry)(void*), void* created_at)
   count(p, &processor::started, sched.started_outside);
   check_attention();
   if (p == nullptr) {
-    push_global(r);
-    wake_for_work();
+    push_from_outside(r);
     return;
   }
   p = current_processor();  // attend() may have moved us

@@ -19,7 +19,8 @@ void run_pending(processor& p) noexcept {
       p.pending.fn(arg);
       break;
     case pending_action::kind::requeue:
-      enqueue_here(p, static_cast<runnable*>(arg));
+      enqueue_here(p, static_cast<runnable*>(arg),
+                   std::memory_order_release);  // nobody is woken for it
       break;
     case pending_action::kind::requeue_globally:
       push_global(static_cast<runnable*>(arg));

@@ -6,6 +6,7 @@
 
 #include <runnel/detail/park.hpp>
 
+#include "base/habit.hpp"
 #include "base/random.hpp"
 #include "sched/goroutine.hpp"
 
@@ -14,10 +15,12 @@ namespace runnel::detail {
 struct thread_agent : agent {
   constexpr thread_agent() noexcept : agent{kind::thread} {}
 
-  // Whoever makes the thread ready takes it off the count of parked threads: it may sleep on for a while.
-  enum : std::uint32_t { no_signal, parked, signalled };
-  std::atomic<std::uint32_t> signal{no_signal};  // parked: in the count of parked threads
-  random_source random;                          // owner only
+  // asleep: until a deadline; parked: without one, and in the count of parked threads. Whoever makes the thread ready
+  // takes it off that: it may sleep on for a while.
+  enum : std::uint32_t { no_signal, asleep, parked, signalled };
+  std::atomic<std::uint32_t> signal{no_signal};
+  random_source random;         // owner only
+  habit<31> spins;              // owner only: before it sleeps
   goroutine* locked = nullptr;  // owner only: the goroutine that is locked to this thread
   void* base_sp = nullptr;      // owner only: the thread's own context while `locked` runs on it
   std::int64_t deadline = 0;    // owner only: until when `locked` waits

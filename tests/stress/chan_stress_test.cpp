@@ -122,6 +122,47 @@ void mixed_load(chan<value> ch, int per_producer) {
   EXPECT_EQ(ch.len(), 0U);
 }
 
+// About as long as who waits looks before it sleeps, and less, and more.
+void pause_at_random(std::uint64_t& state) {
+  state = state * 6364136223846793005 + 1442695040888963407;
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds((state >> 33) % 50'000);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+// Plain threads ask, goroutines answer; each sleeps in between, or just does not.
+MATRIX_TEST(ChanStress, ThreadsAndGoroutinesAnswerEachOther) {
+  constexpr int pairs = 2;
+  const int rounds = scaled(3000);
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int i = 0; i < pairs; ++i) {
+    const chan<int> question;
+    const chan<int> answer;
+    runnel::go([=] {
+      std::uint64_t state = 1;
+      while (const auto q = question.recv()) {
+        if (*q % 4 == 0) pause_at_random(state);
+        answer.send(-*q);
+      }
+    });
+    threads.emplace_back([=, &right] {
+      std::uint64_t state = 2;
+      for (int k = 1; k <= rounds; ++k) {
+        if (k % 3 == 0) pause_at_random(state);
+        question.send(k);
+        if (answer.recv() == -k) ++right;
+      }
+      question.close();
+    });
+  }
+  runnel::blocking([&] {
+    for (auto& t : threads) t.join();
+  });
+  EXPECT_EQ(right, pairs * rounds);
+}
+
 MATRIX_TEST(ChanStress, Unbuffered) { mixed_load(chan<value>(), scaled(1000)); }
 MATRIX_TEST(ChanStress, CapacityOne) { mixed_load(chan<value>(1), scaled(1000)); }
 MATRIX_TEST(ChanStress, Buffered) { mixed_load(chan<value>(16), scaled(1000)); }
