@@ -352,7 +352,7 @@ void push_global(run_list& list) noexcept {
 }
 
 // A processor that has just made this thread ready is about to look for more: to wake another one would cost more than
-// to wait for it.
+// to wait for it. What then stands in no queue any more has been taken by one that runs.
 void push_from_outside(runnable* r) noexcept {
   sched.pushed_outside.fetch_add(1, std::memory_order_relaxed);  // a hint; see linger_for_outside()
   push_global(r);
