@@ -46,6 +46,8 @@ mod skynet;
 mod sleepers;
 #[path = "../spawn/tokio.rs"]
 mod spawn;
+#[path = "../thread_pingpong/tokio.rs"]
+mod thread_pingpong;
 #[path = "../timer_stop/tokio.rs"]
 mod timer_stop;
 #[path = "../unbuf_1p1c/tokio.rs"]
@@ -77,6 +79,7 @@ async fn run(a: Args) {
         "skynet" => skynet::run(&a).await,
         "sleepers" => sleepers::run(&a).await,
         "spawn" => spawn::run(&a).await,
+        "thread_pingpong" => thread_pingpong::run(&a).await,
         "timer_stop" => timer_stop::run(&a).await,
         "unbuf_1p1c" => unbuf_1p1c::run(&a).await,
         "wg_pool" => wg_pool::run(&a).await,
