@@ -13,9 +13,9 @@ int allowed_cpus() noexcept {
   return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
-bool only_one_cpu() noexcept {
-  static const bool one = allowed_cpus() == 1;
-  return one;
+bool several_cpus() noexcept {
+  static const bool several = allowed_cpus() > 1;
+  return several;
 }
 
 }  // namespace runnel::detail

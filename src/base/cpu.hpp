@@ -41,14 +41,14 @@ inline std::uint64_t ticks_per_us() noexcept {
 
 /// How many CPUs the calling thread may run on.
 int allowed_cpus() noexcept;
-/// Whether that was one when it was first asked.
-bool only_one_cpu() noexcept;
+/// Whether that was more than one when it was first asked: who waits for another one may spin.
+bool several_cpus() noexcept;
 
 /// Looks again and again, for so many microseconds, whether done(). But once where nothing can change meanwhile, because
 /// there is no other CPU.
 template <class F>
 bool spin_until(F&& done, std::uint64_t longest_us) noexcept {
-  if (only_one_cpu()) return done();
+  if (!several_cpus()) return done();
   const std::uint64_t began = cpu_ticks();
   do {
     if (done()) return true;

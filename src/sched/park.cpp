@@ -170,11 +170,12 @@ void serve_locked() noexcept {
 }
 
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
-  const bool came = reason != wait_reason::sleep && spin_for_signal(self);
-  if (!came && self.locked != nullptr)
-    sleep_off_stack(self, *self.locked, reason, deadline);
-  else if (!came)
-    sleep(self, deadline);
+  if (reason == wait_reason::sleep || !spin_for_signal(self)) {
+    if (self.locked == nullptr)
+      sleep(self, deadline);
+    else
+      sleep_off_stack(self, *self.locked, reason, deadline);
+  }
   return self.signal.exchange(thread_agent::no_signal) == thread_agent::signalled;
 }
 

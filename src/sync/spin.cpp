@@ -1,7 +1,5 @@
 #include "sync/spin.hpp"
 
-#include <sched.h>
-
 #include "base/cpu.hpp"
 #include "sched/scheduler.hpp"
 
@@ -10,14 +8,6 @@ namespace runnel::detail {
 namespace {
 
 constexpr int pauses = 30;
-
-bool several_cpus() noexcept {
-  static const bool several = [] {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
-  }();
-  return several;
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -123,10 +124,8 @@ void mixed_load(chan<value> ch, int per_producer) {
 }
 
 // About as long as who waits looks before it sleeps, and less, and more.
-void pause_at_random(std::uint64_t& state) {
-  state = state * 6364136223846793005 + 1442695040888963407;
-  const auto end =
-      std::chrono::steady_clock::now() + std::chrono::nanoseconds((state >> 33) % 50'000);
+void pause_at_random(std::minstd_rand& random) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(random() % 50'000);
   while (std::chrono::steady_clock::now() < end) {
   }
 }
@@ -141,16 +140,16 @@ MATRIX_TEST(ChanStress, ThreadsAndGoroutinesAnswerEachOther) {
     const chan<int> question;
     const chan<int> answer;
     runnel::go([=] {
-      std::uint64_t state = 1;
+      std::minstd_rand random(1);
       while (const auto q = question.recv()) {
-        if (*q % 4 == 0) pause_at_random(state);
+        if (*q % 4 == 0) pause_at_random(random);
         answer.send(-*q);
       }
     });
     threads.emplace_back([=, &right] {
-      std::uint64_t state = 2;
+      std::minstd_rand random(2);
       for (int k = 1; k <= rounds; ++k) {
-        if (k % 3 == 0) pause_at_random(state);
+        if (k % 3 == 0) pause_at_random(random);
         question.send(k);
         if (answer.recv() == -k) ++right;
       }
