@@ -37,6 +37,8 @@ class descriptor_case : public case_base {
 
   /// Why it went ahead: none if the descriptor is ready.
   error failure() const;
+  /// The same as an errno; zero: ready.
+  int failure_number() const noexcept { return errno_; }
 
  protected:
   ~descriptor_case() = default;

@@ -16,8 +16,10 @@ namespace {
 
 constexpr int most_events = 128;  // taken at once; the others stay for the next poll
 constexpr std::uint64_t interrupt_mark = ~std::uint64_t{0};  // no descriptor is numbered -1
-constexpr std::uint32_t wakes_readers = EPOLLIN | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t special = EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t wakes_readers = EPOLLIN | special;
 constexpr std::uint32_t wakes_writers = EPOLLOUT | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t own_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t millisecond = 1'000'000;
 
@@ -157,33 +159,66 @@ int epoll_poller::open_locked() noexcept {
 int epoll_poller::control(int operation, descriptor& d, std::uint32_t events) noexcept {
   ++d.seq;
   epoll_event e{};
-  e.events = events | EPOLLONESHOT;
+  e.events = events;
   e.data.u64 = mark_of(d);
   return epoll_ctl(epoll_.load(), operation, d.fd, &e) == 0 ? 0 : errno;
 }
 
+int epoll_poller::arm(descriptor& d, poll_direction direction) noexcept {
+  return d.ours ? register_own(d) : arm_foreign(d, direction);
+}
+
 // ENOENT: the number stands for another file than when it was registered, or none was. EEXIST: it stands again for
 // one that was registered before.
-int epoll_poller::arm(descriptor& d, poll_direction direction) noexcept {
+int epoll_poller::arm_foreign(descriptor& d, poll_direction direction) noexcept {
   if (d.registered) {
-    const int error = control(EPOLL_CTL_MOD, d, interest(d) | interest(direction));
+    const int error = control(EPOLL_CTL_MOD, d, interest(d) | interest(direction) | EPOLLONESHOT);
     if (error == 0) return 0;
-    d.registered = false;
-    bool any = false;
-    for (wait_queue& q : d.queues) {
-      while (waiter* w = q.front()) {
-        q.remove(*w);
-        d.gone.push_back(*w);
-        any = true;
-      }
-    }
-    if (any) fail_next(d, EBADF);
+    abandon_waiters(d);
     if (error != ENOENT) return error;
   }
-  int error = control(EPOLL_CTL_ADD, d, interest(direction));
-  if (error == EEXIST) error = control(EPOLL_CTL_MOD, d, interest(direction));
+  const std::uint32_t events = interest(direction) | EPOLLONESHOT;
+  int error = control(EPOLL_CTL_ADD, d, events);
+  if (error == EEXIST) error = control(EPOLL_CTL_MOD, d, events);
   d.registered = error == 0;
   return error;
+}
+
+// Registering reports what is ready already. EEXIST: somebody waited for the same file before it became ours.
+int epoll_poller::register_own(descriptor& d) noexcept {
+  if (d.registered) return 0;
+  int error = control(EPOLL_CTL_ADD, d, own_events);
+  if (error == EEXIST) error = control(EPOLL_CTL_MOD, d, own_events);
+  d.registered = error == 0;
+  return error;
+}
+
+void epoll_poller::abandon_waiters(descriptor& d) noexcept {
+  d.registered = false;
+  bool any = false;
+  for (wait_queue& q : d.queues) {
+    while (waiter* w = q.front()) {
+      q.remove(*w);
+      d.gone.push_back(*w);
+      any = true;
+    }
+  }
+  if (any) fail_next(d, EBADF);
+}
+
+void epoll_poller::take_over(descriptor& d) noexcept {
+  abandon_waiters(d);
+  ++d.seq;
+  d.ours = true;
+  for (edge_word& e : d.edges) e.reset();
+}
+
+// Closing the number does not end the registration while the file lives on in a duplicate.
+void epoll_poller::give_up(descriptor& d) noexcept {
+  if (d.registered) (void)control(EPOLL_CTL_DEL, d, 0);
+  ++d.seq;
+  d.registered = false;
+  d.ours = false;
 }
 
 // -- polling ---------------------------------------------------------------------------------------------------------
@@ -208,22 +243,31 @@ int epoll_poller::wait_events(epoll_event* events, std::int64_t deadline) noexce
   return wait_until(epoll, events, std::max<std::int64_t>(deadline - now_ns(), 0));
 }
 
-// The report has disarmed the descriptor.
 void epoll_poller::handle(const epoll_event& event) noexcept {
   descriptor* const d = find_descriptor(static_cast<int>(event.data.u64 & 0xffff'ffff));
   woken_list woken;
   {
     std::lock_guard lock(d->mu);
     if (mark_of(*d) != event.data.u64) return;
-    if ((event.events & wakes_readers) != 0) woken.take_all(d->queue(poll_direction::read), 0);
-    if ((event.events & wakes_writers) != 0) woken.take_all(d->queue(poll_direction::write), 0);
-    const std::uint32_t rest = interest(*d);
-    if (rest != 0 && control(EPOLL_CTL_MOD, *d, rest) != 0) {
-      d->registered = false;
-      for (wait_queue& q : d->queues) woken.take_all(q, EBADF);
+    if ((event.events & wakes_readers) != 0) {
+      d->edge(poll_direction::read).report((event.events & special) != 0);
+      woken.take_all(d->queue(poll_direction::read), 0);
     }
+    if ((event.events & wakes_writers) != 0) {
+      d->edge(poll_direction::write).report(false);
+      woken.take_all(d->queue(poll_direction::write), 0);
+    }
+    if (!d->ours) rearm(*d, woken);
   }
   let_go(woken);
+}
+
+// The report has disarmed the descriptor.
+void epoll_poller::rearm(descriptor& d, woken_list& woken) noexcept {
+  const std::uint32_t rest = interest(d);
+  if (rest == 0 || control(EPOLL_CTL_MOD, d, rest | EPOLLONESHOT) == 0) return;
+  d.registered = false;
+  for (wait_queue& q : d.queues) woken.take_all(q, EBADF);
 }
 
 void epoll_poller::wake_gone() noexcept {

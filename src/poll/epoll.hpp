@@ -1,4 +1,5 @@
-// The poller over epoll: one epoll instance for the process, descriptors armed for one report at a time.
+// The poller over epoll: one epoll instance for the process; foreign descriptors are armed for one report at a time,
+// our own for all there will ever be.
 //
 // The count of waiters is what pending() and through it the deadlock report go by. A waiter counts from before it is
 // parked until after it is made ready, so that a goroutine is counted or queued, never neither.
@@ -40,7 +41,8 @@ class epoll_poller final : public poll_driver {
   // All with d.mu held; none makes anybody ready, so that a select may call them before it is parked.
 
   /// Arms `d` for those who wait and for `direction`; an errno, or zero. Who turns out to wait for a file that is gone
-  /// is taken out of the queues.
+  /// is taken out of the queues. One of our own is reported when it becomes ready and not while it is: the caller looks
+  /// after this.
   int arm(descriptor& d, poll_direction direction) noexcept;
   /// Queues `w`; `d` is armed for `direction`.
   void add(descriptor& d, poll_direction direction, waiter& w) noexcept;
@@ -48,16 +50,26 @@ class epoll_poller final : public poll_driver {
   void add_failed(descriptor& d, int result, waiter& w) noexcept;
   /// Takes `w` out unless it is out already.
   void remove(waiter& w) noexcept;
+  /// It is ours from now on; who still waits for a file that had the number gets EBADF.
+  void take_over(descriptor& d) noexcept;
+  /// It is ours no more: no report will come.
+  void give_up(descriptor& d) noexcept;
+
+  /// Those taken from the queues of a descriptor, after d.mu was released.
+  void let_go(woken_list& woken) noexcept;
 
  private:
   int open_locked() noexcept;
+  int arm_foreign(descriptor& d, poll_direction direction) noexcept;
+  int register_own(descriptor& d) noexcept;
   int control(int operation, descriptor& d, std::uint32_t events) noexcept;
+  void abandon_waiters(descriptor& d) noexcept;
   void count_waiter() noexcept;
   void fail_next(descriptor& d, int result) noexcept;
   int wait_events(epoll_event* events, std::int64_t deadline) noexcept;
   void handle(const epoll_event& event) noexcept;
+  void rearm(descriptor& d, woken_list& woken) noexcept;
   void wake_gone() noexcept;
-  void let_go(woken_list& woken) noexcept;
   void clear_interrupt() noexcept;
 
   std::atomic<int> epoll_{-1};  // written once, under open_lock_

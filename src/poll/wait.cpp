@@ -69,6 +69,13 @@ error wait_descriptor(int fd, poll_direction direction, std::int64_t deadline) {
     d.mu.unlock();
     return e == EPERM ? error() : as_error(e);
   }
+  if (d.ours) {
+    const int now = look(fd, direction);
+    if (now != EAGAIN) {
+      d.mu.unlock();
+      return as_answer(now);
+    }
+  }
   the_poller.add(d, direction, w);
   const bool woken = park_until(wait_reason::io_wait, d.mu, claim, deadline);
   if (woken && claim.load() != claimed_by_timeout) return as_error(result);

@@ -46,6 +46,7 @@ void signal(processor& p, std::uint32_t what) noexcept {
     p.wake_word.fetch_or(woken_bit);
   else
     p.wake_word.fetch_add(one_nudge);
+  if (&p == current_processor()) return;  // the watcher, by what it has found itself
   if (sched.watcher.load() == &p && sched.watcher_polls.load())
     sched.poller->interrupt();
   else

@@ -1,7 +1,7 @@
 # Installs Debian packages by name, only those that are missing. Sourced by ../../dev.
 
 packages_build=(g++ cmake ninja-build pkg-config libcli11-dev libssl-dev nlohmann-json3-dev)
-packages_test=("${packages_build[@]}" libgtest-dev python3 libsqlite3-dev libpng-dev clang-format gdb valgrind)
+packages_test=("${packages_build[@]}" libgtest-dev libboost1.81-dev python3 libsqlite3-dev libpng-dev clang-format gdb valgrind)
 packages_lint=("${packages_test[@]}" clang-tidy-16 cppcheck)
 packages_docs=(doxygen)
 packages_clang=(clang-16 libclang-rt-16-dev)

@@ -1,0 +1,114 @@
+// TCP.
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "net/open.hpp"
+
+namespace runnel {
+namespace {
+
+using detail::file_descriptor;
+using detail::net_access;
+
+tcp_stream adopt(file_descriptor&& fd) {
+  return net_access::make<tcp_stream>(std::move(fd), detail::short_read::says_empty);
+}
+
+tcp_stream take(file_descriptor&& fd, const std::error_code& failure) {
+  return failure ? tcp_stream() : adopt(std::move(fd));
+}
+
+// Asking again while it is under way says how it stands.
+int connect_once(int fd, const detail::any_address& to, socklen_t size) noexcept {
+  if (::connect(fd, &to.plain, size) == 0 || errno == EISCONN) return 0;
+  if (errno == EINPROGRESS || errno == EALREADY) errno = EAGAIN;
+  return -1;
+}
+
+// A client port drawn at random may be the very one that nobody listens at.
+bool is_connected_to_itself(const tcp_stream& s) {
+  std::error_code failure;
+  return s.local_endpoint(failure) == s.remote_endpoint(failure) && !failure;
+}
+
+}  // namespace
+
+endpoint tcp_stream::local_endpoint(std::error_code& failure) const {
+  return detail::name_of(native_handle(), ::getsockname, failure);
+}
+endpoint tcp_stream::remote_endpoint(std::error_code& failure) const {
+  return detail::name_of(native_handle(), ::getpeername, failure);
+}
+endpoint tcp_listener::local_endpoint(std::error_code& failure) const {
+  return detail::name_of(native_handle(), ::getsockname, failure);
+}
+
+endpoint tcp_stream::local_endpoint() const {
+  std::error_code failure;
+  const endpoint e = local_endpoint(failure);
+  return detail::or_throw(e, failure, "local endpoint");
+}
+endpoint tcp_stream::remote_endpoint() const {
+  std::error_code failure;
+  const endpoint e = remote_endpoint(failure);
+  return detail::or_throw(e, failure, "remote endpoint");
+}
+endpoint tcp_listener::local_endpoint() const {
+  std::error_code failure;
+  const endpoint e = local_endpoint(failure);
+  return detail::or_throw(e, failure, "local endpoint");
+}
+
+tcp_stream tcp_listener::accept(std::error_code& failure) {
+  return take(detail::accept_from(get(), nullptr, failure), failure);
+}
+tcp_stream tcp_listener::accept(const context& ctx, std::error_code& failure) {
+  return take(detail::accept_from(get(), &ctx, failure), failure);
+}
+tcp_stream tcp_listener::accept() {
+  std::error_code failure;
+  tcp_stream s = accept(failure);
+  return detail::or_throw(std::move(s), failure, "accept");
+}
+tcp_stream tcp_listener::accept(const context& ctx) {
+  std::error_code failure;
+  tcp_stream s = accept(ctx, failure);
+  return detail::or_throw(std::move(s), failure, "accept");
+}
+
+// What is accepted has the listener's TCP_NODELAY.
+tcp_listener listen(const endpoint& where, std::error_code& failure) {
+  file_descriptor fd = detail::open_bound(where, SOCK_STREAM, failure);
+  if (failure || !detail::succeeded(::listen(fd.get(), SOMAXCONN), failure)) return {};
+  detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  return net_access::make<tcp_listener>(std::move(fd), detail::short_read::says_nothing);
+}
+tcp_listener listen(const endpoint& where) {
+  std::error_code failure;
+  tcp_listener l = listen(where, failure);
+  return detail::or_throw(std::move(l), failure, ("listen at " + where.to_string()).c_str());
+}
+
+tcp_stream connect(const context& ctx, const endpoint& where, std::error_code& failure) {
+  detail::any_address to;
+  const socklen_t size = detail::endpoint_access::put(where, to, false);
+  file_descriptor fd = detail::open_socket(to.plain.sa_family, SOCK_STREAM, failure);
+  if (failure) return {};
+  detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  tcp_stream s = adopt(std::move(fd));
+  detail::socket& raw = *net_access::of(s);
+  failure = raw.transfer(detail::poll_direction::write, &ctx,
+                         [&](detail::edge_word::value) { return connect_once(raw.fd(), to, size); })
+                .failure;
+  if (!failure && is_connected_to_itself(s))
+    failure = make_error_code(std::errc::connection_refused);
+  if (failure) return {};
+  return s;
+}
+tcp_stream connect(const context& ctx, const endpoint& where) {
+  std::error_code failure;
+  tcp_stream s = connect(ctx, where, failure);
+  return detail::or_throw(std::move(s), failure, ("connect to " + where.to_string()).c_str());
+}
+
+}  // namespace runnel

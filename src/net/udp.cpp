@@ -1,0 +1,73 @@
+// UDP.
+#include <sys/socket.h>
+
+#include "net/open.hpp"
+
+namespace runnel {
+namespace {
+
+msghdr message_of(std::span<const iovec> pieces, detail::any_address& name) noexcept {
+  msghdr m{};
+  m.msg_name = &name;
+  m.msg_namelen = sizeof name;
+  m.msg_iov = const_cast<iovec*>(pieces.data());  // the calls do not write to it
+  m.msg_iovlen = pieces.size();
+  return m;
+}
+
+bool is_v6(int fd) noexcept {
+  int family = AF_INET;
+  socklen_t size = sizeof family;
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family == AF_INET6;
+}
+
+}  // namespace
+
+detail::io_result udp_socket::receive(const context* ctx, const detail::piece_list& into,
+                                      endpoint& from) {
+  if (get() == nullptr) return detail::socket::failed(EBADF);
+  detail::any_address name{};
+  const detail::io_result done =
+      get()->transfer(detail::poll_direction::read, ctx, [&](detail::edge_word::value) {
+        msghdr m = message_of(into.all(), name);
+        return ::recvmsg(get()->fd(), &m, 0);
+      });
+  if (!done.failure) from = detail::endpoint_access::get(name);
+  return done;
+}
+
+detail::io_result udp_socket::send(const context* ctx, const detail::piece_list& from,
+                                   const endpoint& to) {
+  if (get() == nullptr) return detail::socket::failed(EBADF);
+  if (!from.complete()) return detail::socket::failed(EMSGSIZE);
+  detail::any_address name{};
+  return get()->transfer(detail::poll_direction::write, ctx, [&](detail::edge_word::value) {
+    msghdr m = message_of(from.all(), name);
+    m.msg_namelen = detail::endpoint_access::put(to, name, v6_);
+    return ::sendmsg(get()->fd(), &m, MSG_NOSIGNAL);
+  });
+}
+
+endpoint udp_socket::local_endpoint(std::error_code& failure) const {
+  return detail::name_of(native_handle(), ::getsockname, failure);
+}
+endpoint udp_socket::local_endpoint() const {
+  std::error_code failure;
+  const endpoint e = local_endpoint(failure);
+  return detail::or_throw(e, failure, "local endpoint");
+}
+
+udp_socket bind(const endpoint& where, std::error_code& failure) {
+  detail::file_descriptor fd = detail::open_bound(where, SOCK_DGRAM, failure);
+  if (failure) return {};
+  const bool v6 = is_v6(fd.get());
+  return detail::net_access::make_udp_socket(std::move(fd), v6);
+}
+udp_socket bind(const endpoint& where) {
+  std::error_code failure;
+  udp_socket s = bind(where, failure);
+  return detail::or_throw(std::move(s), failure, ("bind to " + where.to_string()).c_str());
+}
+
+}  // namespace runnel
