@@ -61,14 +61,15 @@ MATRIX_TEST(NetWait, DataThenTheDeadlineWhichStays_NP05) {
   tcp_pair c;
   c.far.write(std::string("abc"));
   const stopwatch watch;
-  c.near.set_deadline(in(20ms));
+  const auto limit = 50ms * patience;
+  c.near.set_deadline(in(limit));
   std::array<char, 2> room{};
   std::error_code failure;
   std::size_t total = 0;
   while (!failure) total += c.near.read_some(room, failure);
   EXPECT_EQ(failure, std::errc::timed_out);
   EXPECT_EQ(total, 3U);
-  EXPECT_GE(watch.elapsed(), 20ms);
+  EXPECT_GE(watch.elapsed(), limit);
   EXPECT_LT(watch.elapsed(), 5s * patience);
   EXPECT_EQ(read_failure(c.near), std::errc::timed_out);
   c.near.write(std::string("x"), failure);
@@ -99,15 +100,24 @@ MATRIX_TEST(NetWait, ADeadlineSetMeanwhileEndsTheWait) {
 }
 
 MATRIX_TEST(NetWait, ADeadlineTakenBackMeanwhileDoesNot) {
-  tcp_pair c;
-  c.near.set_deadline(in(30ms));
-  wait_group all;
-  all.go([&] { EXPECT_EQ(read_failure(c.near), std::error_code()); });
-  EXPECT_TRUE(until_blocked("IO wait"));
-  c.near.set_deadline(no_deadline);
-  runnel::sleep_for(60ms);
-  c.far.write(std::string("a"));
-  all.wait();
+  for (int i = 0; i < 5; ++i) {
+    tcp_pair c;
+    std::error_code failure;
+    wait_group all;
+    all.go([&] { failure = read_failure(c.near); });
+    EXPECT_TRUE(until_blocked("IO wait"));
+    const stopwatch watch;
+    c.near.set_deadline(in(10ms));
+    for (int k = 0; k < i; ++k) runnel::yield();
+    c.near.set_deadline(no_deadline);
+    const bool in_time = watch.elapsed() < 10ms;
+    runnel::sleep_for(20ms);
+    c.far.write(std::string("a"));
+    all.wait();
+    if (in_time) {
+      EXPECT_EQ(failure, std::error_code());
+    }
+  }
 }
 
 MATRIX_TEST(NetWait, ShortDeadlinesOfAnEndlessStream_NP08) {
@@ -191,7 +201,7 @@ MATRIX_TEST(NetWait, AFreshDeadlineBeforeEachCall_NP11) {
 MATRIX_TEST(NetWait, AWriterWithoutRoomMeetsItsDeadline) {
   tcp_pair c;
   const std::vector<char> much(std::size_t{64} << 20);
-  c.near.set_write_deadline(in(50ms));
+  c.near.set_write_deadline(in(100ms * patience));
   std::error_code failure;
   const std::size_t n = c.near.write(much, failure);
   EXPECT_EQ(failure, std::errc::timed_out);
