@@ -117,7 +117,10 @@ runnable* steal_from_held_up(processor& p) noexcept {
 
 void look_at_sources(processor& p) noexcept {
   if (earliest_timer() != never) run_due_timers(p);
-  if (any_descriptor()) sched.poller->poll(0);
+  if (!any_descriptor()) return;
+  sched.poller->poll(0);
+  const std::uint32_t polls = p.polls.load(std::memory_order_relaxed) + 1;  // owner only
+  p.polls.store(polls, std::memory_order_relaxed);  // sysmon's look at it may be late
 }
 
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the

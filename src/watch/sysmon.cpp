@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/futex.hpp"
@@ -39,6 +40,7 @@ constexpr std::int64_t longest_recheck = 60'000 * ms;
 struct observation {
   std::uint32_t tick = 0;
   std::uint32_t slice = 0;
+  std::uint32_t polls = 0;
   std::int64_t tick_since = 0;
   std::int64_t slice_since = 0;
   bool replaced = false;   // one more may be active because this one is stuck
@@ -81,6 +83,7 @@ class monitor {
     const std::uint32_t n = sched.processors.load();
     if (seen_.size() < n) seen_.resize(n);
     lower_attention();
+    polled_ = false;
     for (std::uint32_t i = 0; i < n; ++i)
       if (processor* p = sched.all[i].load(); p != nullptr) look_at(*p, seen_[i], now);
     return sched.active.load() > 0;
@@ -90,6 +93,8 @@ class monitor {
     const std::uint32_t t = p.tick.load();
     const processor_status status = p.status.load();
     const bool runs = status == processor_status::running;
+    const std::uint32_t polls = p.polls.load(std::memory_order_relaxed);  // by the next look
+    if (std::exchange(o.polls, polls) != polls) polled_ = true;
     if (t != o.tick || !runs) {
       o.tick = t;
       o.tick_since = now;
@@ -191,7 +196,8 @@ class monitor {
       sched.timers->run_due(p, now);
   }
 
-  // Timers and descriptors that every processor is too busy to look at.
+  // Timers and descriptors that every processor is too busy to look at. Who is woken from here has to be fetched from the
+  // global queue, so it is not done where one looked since the last tick.
   void look_at_sources(std::int64_t now) {
     if (earliest_timer() <= now - overdue) {
       const std::uint32_t n = sched.processors.load();
@@ -199,7 +205,7 @@ class monitor {
         if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
           see_to_timers(*p, now);
     }
-    if (sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
+    if (!polled_ && sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
   }
 
   // True: there is more to do later.
@@ -249,6 +255,7 @@ class monitor {
   std::int64_t recheck_ = quiet_before_sleep;
   std::int64_t kept_house_ = 0;
   bool raised_ = false;
+  bool polled_ = false;  // a processor has looked at the poller since the last tick
 };
 
 void* monitor_main(void*) {
