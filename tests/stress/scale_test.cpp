@@ -2,16 +2,17 @@
 // that is taken away. RUNNEL_SCALE_GOROUTINES: how many (default 100,000; a million with ./dev test --full).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
-
-#include <unistd.h>
+#include <vector>
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
@@ -19,6 +20,7 @@
 #include <runnel/wait_group.hpp>
 
 #include "../support/matrix.hpp"
+#include "../support/pipe.hpp"
 #include "../support/stopwatch.hpp"
 #include "crowd.hpp"
 
@@ -135,41 +137,54 @@ TEST(Scale, AnIdleRuntimeSleeps) {
   never.send();
 }
 
+struct delays {
+  std::chrono::nanoseconds start{};            // until all others have run
+  std::vector<std::chrono::nanoseconds> naps;  // of 5 ms
+};
+
 // One processor; one goroutine computes without end, fifty sit in read(2) on empty pipes, all started together.
-TEST(Scale, OneProcessorIsNotTakenAway) {
-  constexpr int readers = 50;
-  std::array<std::array<int, 2>, readers> pipes{};
-  for (auto& p : pipes) ASSERT_EQ(::pipe(p.data()), 0);
+delays beside_a_computation_and_blocked_readers() {
+  delays seen;
+  std::array<pipe_ends, 50> pipes;
+  for (const pipe_ends& p : pipes) p.let_reads_block();
   std::atomic<bool> stop{false};
   runnel::run({.max_procs = 1}, [&] {
     runnel::wait_group all;
-    const stopwatch delayed;
+    const stopwatch start;
     all.go([&] {
       while (!stop.load(std::memory_order_relaxed)) {
       }
     });
-    for (auto& p : pipes)
-      all.go([&p] {
-        char c = 0;
-        EXPECT_EQ(::read(p[0], &c, 1), 1);
-      });
+    for (const pipe_ends& p : pipes) all.go([&p] { EXPECT_EQ(p.take(), 'x'); });
     std::atomic<int> others{0};
     for (int i = 0; i < 100; ++i) all.go([&] { ++others; });
     EXPECT_TRUE(eventually([&] { return others == 100; }));
-    EXPECT_LT(delayed.elapsed(), 200ms * patience);
-    for (int i = 0; i < 20; ++i) {
-      const stopwatch slept;
+    seen.start = start.elapsed();
+    for (int i = 0; i < 21; ++i) {
+      const stopwatch nap;
       runnel::sleep_for(5ms);
-      EXPECT_LT(slept.elapsed(), 25ms * patience);
+      seen.naps.push_back(nap.elapsed());
     }
     stop = true;
-    for (auto& p : pipes) EXPECT_EQ(::write(p[1], "x", 1), 1);
+    for (const pipe_ends& p : pipes) p.put('x');
     all.wait();
   });
-  for (auto& p : pipes) {
-    ::close(p[0]);
-    ::close(p[1]);
+  return seen;
+}
+
+// The least of three starts and the median of the naps: other programs on the machine delay single ones.
+TEST(Scale, OneProcessorIsNotTakenAway) {
+  auto least = std::chrono::nanoseconds::max();
+  std::vector<std::chrono::nanoseconds> naps;
+  for (int round = 0; round < 3; ++round) {
+    const delays seen = beside_a_computation_and_blocked_readers();
+    least = std::min(least, seen.start);
+    naps.insert(naps.end(), seen.naps.begin(), seen.naps.end());
   }
+  EXPECT_LT(least, 200ms * patience);
+  const auto middle = naps.begin() + static_cast<std::ptrdiff_t>(naps.size() / 2);
+  std::nth_element(naps.begin(), middle, naps.end());
+  EXPECT_LT(*middle, 25ms * patience);
 }
 
 }  // namespace

@@ -40,6 +40,9 @@ class pipe_ends {
       ADD_FAILURE() << "dup3: errno " << errno;
   }
 
+  /// take() waits in the kernel from now on.
+  void let_reads_block() const { EXPECT_EQ(::fcntl(fds_[0], F_SETFL, 0), 0); }
+
   void put(char c) const { EXPECT_EQ(::write(fds_[1], &c, 1), 1); }
   /// The next byte; -1: end of file; -2: nothing there.
   int take() const {
