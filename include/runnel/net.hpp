@@ -151,7 +151,7 @@ class udp_socket : public detail::socket_owner {
   }
 
   /// Sends `buffers`, at most 16 pieces, as one datagram; blocks while there is no room. std::errc::message_size if it is
-  /// too long, std::errc::connection_refused if an earlier one found nobody.
+  /// too long or of more pieces.
   template <detail::const_buffers B>
   std::size_t send_to(B&& buffers, const endpoint& to, std::error_code& failure) {
     return sent(send(nullptr, detail::piece_list(buffers, 0), to), failure);

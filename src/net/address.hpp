@@ -2,7 +2,6 @@
 #pragma once
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <system_error>
 
 #include <runnel/detail/endpoint.hpp>
 
@@ -24,9 +23,5 @@ struct endpoint_access {
   /// IPv6's "all addresses".
   static bool is_any_v6(const endpoint& e) noexcept;
 };
-
-using name_call = int(int, sockaddr*, socklen_t*);
-/// By getsockname or getpeername.
-endpoint name_of(int fd, name_call& which, std::error_code& failure) noexcept;
 
 }  // namespace runnel::detail

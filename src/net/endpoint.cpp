@@ -2,9 +2,9 @@
 #include <net/if.h>
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <system_error>
 
 #include "net/address.hpp"
 
@@ -162,15 +162,6 @@ endpoint endpoint_access::get(const any_address& from) noexcept {
   in_addr v4{};
   std::memcpy(&v4, bytes.s6_addr + mapped_prefix, sizeof v4);
   return make_v4(v4, port);
-}
-
-endpoint name_of(int fd, name_call& which, std::error_code& failure) noexcept {
-  any_address name{};
-  socklen_t size = sizeof name;
-  failure.clear();
-  if (which(fd, &name.plain, &size) == 0) return endpoint_access::get(name);
-  failure.assign(errno, std::system_category());
-  return {};
 }
 
 }  // namespace detail

@@ -71,6 +71,14 @@ file_descriptor open_bound(const endpoint& where, int type, std::error_code& fai
   return open_bound_to(endpoint_access::make_v4({INADDR_ANY}, where.port()), type, failure);
 }
 
+endpoint name_of(socket* s, name_call& which, std::error_code& failure) noexcept {
+  any_address name{};
+  socklen_t size = sizeof name;
+  const int e = socket::ask(s, [&](int fd) { return which(fd, &name.plain, &size); });
+  failure.assign(e, std::system_category());
+  return e == 0 ? endpoint_access::get(name) : endpoint();
+}
+
 file_descriptor accept_from(socket* listener, const context* ctx, std::error_code& failure) {
   const io_result done = listener == nullptr
                              ? socket::failed(EBADF)

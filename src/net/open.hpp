@@ -40,6 +40,10 @@ file_descriptor open_socket(int family, int type, std::error_code& failure) noex
 file_descriptor open_bound(const endpoint& where, int type, std::error_code& failure) noexcept;
 int set_option(int fd, int level, int name, int value) noexcept;
 
+using name_call = int(int, sockaddr*, socklen_t*);
+/// By getsockname or getpeername.
+endpoint name_of(socket* s, name_call& which, std::error_code& failure) noexcept;
+
 /// Blocks until somebody connects; a descriptor of no number where there is a failure.
 file_descriptor accept_from(socket* listener, const context* ctx, std::error_code& failure);
 

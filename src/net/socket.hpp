@@ -54,6 +54,15 @@ class socket {
     }
   }
 
+  /// What `call` does with the descriptor, which is not closed meanwhile, where it succeeds; an errno otherwise.
+  template <class F>
+  static int ask(socket* s, F call) {
+    if (s == nullptr) return EBADF;
+    const use mine(*s);
+    if (!mine) return EBADF;
+    return call(s->fd()) == 0 ? 0 : errno;
+  }
+
   /// For `attempt`s that read: less came than was asked for after `seen` was looked at.
   void came_short(edge_word::value seen) noexcept {
     if (meaning_ == short_read::says_empty && !edge_word::is_special(seen))

@@ -57,9 +57,9 @@ io_result write_socket(socket* s, const context* ctx, std::span<const iovec> fro
 }  // namespace detail
 
 void stream::shutdown(shut what, std::error_code& failure) noexcept {
-  failure.clear();
   const int how = what == shut::read ? SHUT_RD : what == shut::write ? SHUT_WR : SHUT_RDWR;
-  if (::shutdown(native_handle(), how) != 0) failure.assign(errno, std::system_category());
+  const int e = detail::socket::ask(get(), [=](int fd) { return ::shutdown(fd, how); });
+  failure.assign(e, std::system_category());
 }
 
 void stream::shutdown(shut what) {

@@ -34,13 +34,13 @@ bool is_connected_to_itself(const tcp_stream& s) {
 }  // namespace
 
 endpoint tcp_stream::local_endpoint(std::error_code& failure) const {
-  return detail::name_of(native_handle(), ::getsockname, failure);
+  return detail::name_of(get(), ::getsockname, failure);
 }
 endpoint tcp_stream::remote_endpoint(std::error_code& failure) const {
-  return detail::name_of(native_handle(), ::getpeername, failure);
+  return detail::name_of(get(), ::getpeername, failure);
 }
 endpoint tcp_listener::local_endpoint(std::error_code& failure) const {
-  return detail::name_of(native_handle(), ::getsockname, failure);
+  return detail::name_of(get(), ::getsockname, failure);
 }
 
 endpoint tcp_stream::local_endpoint() const {

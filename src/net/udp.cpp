@@ -50,7 +50,7 @@ detail::io_result udp_socket::send(const context* ctx, const detail::piece_list&
 }
 
 endpoint udp_socket::local_endpoint(std::error_code& failure) const {
-  return detail::name_of(native_handle(), ::getsockname, failure);
+  return detail::name_of(get(), ::getsockname, failure);
 }
 endpoint udp_socket::local_endpoint() const {
   std::error_code failure;

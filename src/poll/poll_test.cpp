@@ -128,6 +128,25 @@ TEST(Poller, KeepsItsDescriptorsFromChildren) {
   EXPECT_EQ(seen, 2);
 }
 
+TEST(EdgeWord, WhoFoundItEmptyDoesNotClearAReportThatCameMeanwhile) {
+  using runnel::detail::edge_word;
+  edge_word edge;
+  const auto before = edge.look();
+  EXPECT_TRUE(edge_word::may_be_ready(before)) << "nobody has asked yet";
+  edge.report(false);
+  edge.found_empty(before);
+  EXPECT_TRUE(edge_word::may_be_ready(edge.look()));
+  edge.found_empty(edge.look());
+  EXPECT_FALSE(edge_word::may_be_ready(edge.look()));
+  EXPECT_FALSE(edge_word::is_special(edge.look()));
+  edge.report(true);
+  edge.found_empty(edge.look());
+  edge.report(false);
+  EXPECT_TRUE(edge_word::is_special(edge.look())) << "for good";
+  edge.reset();
+  EXPECT_EQ(edge.look(), before);
+}
+
 TEST(Descriptors, AreFoundAgainWhateverTheNumber) {
   for (const int fd : {0, 255, 256, 65'535, 1 << 20, 0x7fff'ffff}) {
     runnel::detail::descriptor& d = runnel::detail::descriptor_of(fd);

@@ -125,11 +125,11 @@ enum class shut : std::uint8_t { read, write, both };
 /// at once each gets some of the bytes; of several that write at once the bytes may be mixed.
 ///
 /// Buffers are anything contiguous of bytes (std::string, std::span<char>, std::array<std::byte, N>, ...) and sequences
-/// of such, Asio's buffers among them. `failure` is the errno of the call, or what wait_readable() gives, or
-/// std::errc::timed_out when the deadline has come, or std::errc::bad_file_descriptor if the stream is closed, before or
-/// meanwhile. The forms without `failure` throw it as std::system_error. Those with a context end when it is done, first
-/// or from the start, with its error (context_errc). With Boost's error codes, a read_some() that finds the end gives
-/// asio::error::eof if <runnel/asio.hpp> is included.
+/// of such, Asio's buffers among them; read_some() and write_some() use the first 16 pieces of a sequence. `failure` is the
+/// errno of the call, or what wait_readable() gives, or std::errc::timed_out when the deadline has come, or
+/// std::errc::bad_file_descriptor if the stream is closed, before or meanwhile. The forms without `failure` throw it as
+/// std::system_error. Those with a context end when it is done, first or from the start, with its error (context_errc).
+/// With Boost's error codes, a read_some() that finds the end gives asio::error::eof if <runnel/asio.hpp> is included.
 class stream : public detail::socket_owner {
  public:
   /// Blocks until there is something to read, reads up to as much as fits and returns how many bytes; 0 without a failure:
