@@ -43,7 +43,9 @@ detail::io_result udp_socket::send(const context* ctx, const detail::piece_list&
   if (!from.complete()) return detail::socket::failed(EMSGSIZE);
   detail::any_address name{};
   return get()->transfer(detail::poll_direction::write, ctx, [&](detail::edge_word::value) {
-    msghdr m = message_of(from.all(), name);
+    // An empty datagram has an empty piece: with none at all, qemu's user mode sends nothing.
+    constexpr iovec nothing{};
+    msghdr m = message_of(from.empty() ? std::span(&nothing, 1) : from.all(), name);
     m.msg_namelen = detail::endpoint_access::put(to, name, v6_);
     return ::sendmsg(get()->fd(), &m, MSG_NOSIGNAL);
   });

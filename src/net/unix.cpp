@@ -52,8 +52,8 @@ unix_stream take(file_descriptor&& fd, const std::error_code& failure) {
 unix_listener& unix_listener::operator=(unix_listener&& other) noexcept {
   if (this != &other) {
     close();
-    socket_owner::operator=(std::move(other));
     path_ = std::exchange(other.path_, {});
+    socket_owner::operator=(std::move(other));
   }
   return *this;
 }
