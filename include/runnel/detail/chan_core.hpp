@@ -123,11 +123,12 @@ struct chan_state : chan_core {
   void destroy() noexcept {
     if (source != nullptr) [[unlikely]]
       return source->orphaned();
-    if (!unbounded)
+    if (!unbounded) {
       for (; count.load(std::memory_order_relaxed) > 0; advance(head)) {
         slot(head)->~T();
         count.store(count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
       }
+    }
     this->~chan_state();
     ::operator delete (static_cast<void*>(this), std::align_val_t{alignment});
   }
