@@ -21,9 +21,12 @@ def check(header):
     part_of = re.search(r"Included by (\w+\.hpp) only", text.partition("#pragma once")[0])
     if part_of:  # the second half of another header, which is checked
         return None if (INCLUDE / "runnel" / part_of.group(1)).exists() else f"{name}: {part_of.group(1)} is not there"
+    program = f"#include <{name}>\n#include <{name}>\n"
+    for needed in re.findall(r"^#include (<boost/.*>)$", text, re.M):  # where that is there
+        program = f"#if __has_include({needed})\n{program}#endif\n"
     done = subprocess.run(
         [*sys.argv[1:], "-std=c++20", "-fsyntax-only", f"-I{INCLUDE}", "-x", "c++", "-"],
-        input=f"#include <{name}>\n#include <{name}>\n", capture_output=True, text=True)
+        input=program, capture_output=True, text=True)
     return None if done.returncode == 0 else f"{name}: does not compile alone\n{done.stderr[:3000]}"
 
 
