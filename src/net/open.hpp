@@ -47,11 +47,13 @@ endpoint name_of(socket* s, name_call& which, std::error_code& failure) noexcept
 /// Blocks until somebody connects; a descriptor of no number where there is a failure.
 file_descriptor accept_from(socket* listener, const context* ctx, std::error_code& failure);
 
-/// `s` unless there was a failure, which is thrown.
-template <class S>
-S or_throw(S s, const std::error_code& failure, const char* what) {
-  throw_if(failure, what);
-  return s;
+/// `call(failure)`, unless there was a failure, which is thrown as that of `what`.
+template <class F>
+auto or_throw(const std::string& what, F call) {
+  std::error_code failure;
+  auto result = call(failure);
+  throw_if(failure, what.c_str());
+  return result;
 }
 
 }  // namespace runnel::detail

@@ -44,19 +44,16 @@ endpoint tcp_listener::local_endpoint(std::error_code& failure) const {
 }
 
 endpoint tcp_stream::local_endpoint() const {
-  std::error_code failure;
-  const endpoint e = local_endpoint(failure);
-  return detail::or_throw(e, failure, "local endpoint");
+  return detail::or_throw("local endpoint",
+                          [&](std::error_code& failure) { return local_endpoint(failure); });
 }
 endpoint tcp_stream::remote_endpoint() const {
-  std::error_code failure;
-  const endpoint e = remote_endpoint(failure);
-  return detail::or_throw(e, failure, "remote endpoint");
+  return detail::or_throw("remote endpoint",
+                          [&](std::error_code& failure) { return remote_endpoint(failure); });
 }
 endpoint tcp_listener::local_endpoint() const {
-  std::error_code failure;
-  const endpoint e = local_endpoint(failure);
-  return detail::or_throw(e, failure, "local endpoint");
+  return detail::or_throw("local endpoint",
+                          [&](std::error_code& failure) { return local_endpoint(failure); });
 }
 
 tcp_stream tcp_listener::accept(std::error_code& failure) {
@@ -66,14 +63,10 @@ tcp_stream tcp_listener::accept(const context& ctx, std::error_code& failure) {
   return take(detail::accept_from(get(), &ctx, failure), failure);
 }
 tcp_stream tcp_listener::accept() {
-  std::error_code failure;
-  tcp_stream s = accept(failure);
-  return detail::or_throw(std::move(s), failure, "accept");
+  return detail::or_throw("accept", [&](std::error_code& failure) { return accept(failure); });
 }
 tcp_stream tcp_listener::accept(const context& ctx) {
-  std::error_code failure;
-  tcp_stream s = accept(ctx, failure);
-  return detail::or_throw(std::move(s), failure, "accept");
+  return detail::or_throw("accept", [&](std::error_code& failure) { return accept(ctx, failure); });
 }
 
 // What is accepted has the listener's TCP_NODELAY.
@@ -84,9 +77,8 @@ tcp_listener listen(const endpoint& where, std::error_code& failure) {
   return net_access::make<tcp_listener>(std::move(fd), detail::short_read::says_nothing);
 }
 tcp_listener listen(const endpoint& where) {
-  std::error_code failure;
-  tcp_listener l = listen(where, failure);
-  return detail::or_throw(std::move(l), failure, ("listen at " + where.to_string()).c_str());
+  return detail::or_throw("listen at " + where.to_string(),
+                          [&](std::error_code& failure) { return listen(where, failure); });
 }
 
 tcp_stream connect(const context& ctx, const endpoint& where, std::error_code& failure) {
@@ -106,9 +98,8 @@ tcp_stream connect(const context& ctx, const endpoint& where, std::error_code& f
   return s;
 }
 tcp_stream connect(const context& ctx, const endpoint& where) {
-  std::error_code failure;
-  tcp_stream s = connect(ctx, where, failure);
-  return detail::or_throw(std::move(s), failure, ("connect to " + where.to_string()).c_str());
+  return detail::or_throw("connect to " + where.to_string(),
+                          [&](std::error_code& failure) { return connect(ctx, where, failure); });
 }
 
 }  // namespace runnel

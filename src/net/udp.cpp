@@ -55,9 +55,8 @@ endpoint udp_socket::local_endpoint(std::error_code& failure) const {
   return detail::name_of(get(), ::getsockname, failure);
 }
 endpoint udp_socket::local_endpoint() const {
-  std::error_code failure;
-  const endpoint e = local_endpoint(failure);
-  return detail::or_throw(e, failure, "local endpoint");
+  return detail::or_throw("local endpoint",
+                          [&](std::error_code& failure) { return local_endpoint(failure); });
 }
 
 udp_socket bind(const endpoint& where, std::error_code& failure) {
@@ -67,9 +66,8 @@ udp_socket bind(const endpoint& where, std::error_code& failure) {
   return detail::net_access::make_udp_socket(std::move(fd), v6);
 }
 udp_socket bind(const endpoint& where) {
-  std::error_code failure;
-  udp_socket s = bind(where, failure);
-  return detail::or_throw(std::move(s), failure, ("bind to " + where.to_string()).c_str());
+  return detail::or_throw("bind to " + where.to_string(),
+                          [&](std::error_code& failure) { return bind(where, failure); });
 }
 
 }  // namespace runnel

@@ -74,14 +74,10 @@ unix_stream unix_listener::accept(const context& ctx, std::error_code& failure) 
   return take(detail::accept_from(get(), &ctx, failure), failure);
 }
 unix_stream unix_listener::accept() {
-  std::error_code failure;
-  unix_stream s = accept(failure);
-  return detail::or_throw(std::move(s), failure, "accept");
+  return detail::or_throw("accept", [&](std::error_code& failure) { return accept(failure); });
 }
 unix_stream unix_listener::accept(const context& ctx) {
-  std::error_code failure;
-  unix_stream s = accept(ctx, failure);
-  return detail::or_throw(std::move(s), failure, "accept");
+  return detail::or_throw("accept", [&](std::error_code& failure) { return accept(ctx, failure); });
 }
 
 unix_listener listen(const unix_endpoint& where, std::error_code& failure) {
@@ -94,9 +90,8 @@ unix_listener listen(const unix_endpoint& where, std::error_code& failure) {
   return net_access::make_unix_listener(std::move(fd), is_abstract(where) ? "" : where.path);
 }
 unix_listener listen(const unix_endpoint& where) {
-  std::error_code failure;
-  unix_listener l = listen(where, failure);
-  return detail::or_throw(std::move(l), failure, ("listen at " + where.path).c_str());
+  return detail::or_throw("listen at " + where.path,
+                          [&](std::error_code& failure) { return listen(where, failure); });
 }
 
 // Succeeds or fails at once: the kernel keeps no queue of those who would like to.
@@ -113,9 +108,8 @@ unix_stream connect(const context& ctx, const unix_endpoint& where, std::error_c
   return take(std::move(fd), failure);
 }
 unix_stream connect(const context& ctx, const unix_endpoint& where) {
-  std::error_code failure;
-  unix_stream s = connect(ctx, where, failure);
-  return detail::or_throw(std::move(s), failure, ("connect to " + where.path).c_str());
+  return detail::or_throw("connect to " + where.path,
+                          [&](std::error_code& failure) { return connect(ctx, where, failure); });
 }
 
 std::pair<unix_stream, unix_stream> unix_pair(std::error_code& failure) {
@@ -133,9 +127,8 @@ std::pair<unix_stream, unix_stream> unix_pair(std::error_code& failure) {
   return {std::move(one), take(std::move(second), failure)};
 }
 std::pair<unix_stream, unix_stream> unix_pair() {
-  std::error_code failure;
-  auto both = unix_pair(failure);
-  return detail::or_throw(std::move(both), failure, "socketpair");
+  return detail::or_throw("socketpair",
+                          [&](std::error_code& failure) { return unix_pair(failure); });
 }
 
 }  // namespace runnel

@@ -109,6 +109,24 @@ void epoll_poller::remove(waiter& w) noexcept {
   waiting_.fetch_sub(1);
 }
 
+bool epoll_poller::park(descriptor& d, poll_direction direction, std::int64_t deadline,
+                        int& result) {
+  claim_word claim{unclaimed};
+  waiter w;
+  w.who = this_agent();
+  w.slot = &result;
+  if (deadline != never) w.claim = &claim;
+  add(d, direction, w);
+  const bool woken = park_until(wait_reason::io_wait, d.mu, claim, deadline);
+  if (woken && claim.load() != claimed_by_timeout) return true;
+  {
+    std::lock_guard lock(d.mu);
+    remove(w);
+  }
+  if (!woken) throw_deadlock();
+  return false;
+}
+
 void epoll_poller::fail_next(descriptor& d, int result) noexcept {
   d.gone_errno = result;
   if (d.listed) return;
@@ -250,11 +268,11 @@ void epoll_poller::handle(const epoll_event& event) noexcept {
     std::lock_guard lock(d->mu);
     if (mark_of(*d) != event.data.u64) return;
     if ((event.events & wakes_readers) != 0) {
-      d->edge(poll_direction::read).report((event.events & special) != 0);
+      if (d->ours) d->edge(poll_direction::read).report((event.events & special) != 0);
       woken.take_all(d->queue(poll_direction::read), 0);
     }
     if ((event.events & wakes_writers) != 0) {
-      d->edge(poll_direction::write).report(false);
+      if (d->ours) d->edge(poll_direction::write).report(false);
       woken.take_all(d->queue(poll_direction::write), 0);
     }
     if (!d->ours) rearm(*d, woken);

@@ -50,6 +50,8 @@ class epoll_poller final : public poll_driver {
   void add_failed(descriptor& d, int result, waiter& w) noexcept;
   /// Takes `w` out unless it is out already.
   void remove(waiter& w) noexcept;
+  /// Queues the caller, parks it and gives d.mu free. True: woken, with what `result` is then. False: `deadline` has come.
+  bool park(descriptor& d, poll_direction direction, std::int64_t deadline, int& result);
   /// It is ours from now on; who still waits for a file that had the number gets EBADF.
   void take_over(descriptor& d) noexcept;
   /// It is ours no more: no report will come.

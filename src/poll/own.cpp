@@ -17,26 +17,14 @@ int own_descriptor::wait(poll_direction direction, const std::atomic<std::int64_
   ensure_started();
   if (const int e = the_poller.open(); e != 0) return e;
   descriptor& d = *descriptor_;
-  int result = 0;
-  claim_word claim{unclaimed};
-  waiter w;
-  w.who = this_agent();
-  w.slot = &result;
-  w.claim = &claim;
   d.mu.lock();
   const int error = d.ours ? the_poller.arm(d, direction) : 0;
   if (!d.ours || error != 0 || edge_word::may_be_ready(edge(direction).look())) {
     d.mu.unlock();
     return error;
   }
-  the_poller.add(d, direction, w);
-  const bool woken = park_until(wait_reason::io_wait, d.mu, claim, deadline.load());
-  if (woken && claim.load() != claimed_by_timeout) return 0;
-  {
-    std::lock_guard lock(d.mu);
-    the_poller.remove(w);
-  }
-  if (!woken) throw_deadlock();
+  int ignored = 0;
+  the_poller.park(d, direction, deadline.load(), ignored);
   return 0;
 }
 
@@ -50,12 +38,13 @@ void own_descriptor::wake(poll_direction direction) noexcept {
 }
 
 void own_descriptor::give_up() noexcept {
+  woken_list woken;
   {
     std::lock_guard lock(descriptor_->mu);
     the_poller.give_up(*descriptor_);
+    for (wait_queue& q : descriptor_->queues) woken.take_all(q, 0);
   }
-  wake(poll_direction::read);
-  wake(poll_direction::write);
+  the_poller.let_go(woken);
 }
 
 }  // namespace runnel::detail

@@ -58,12 +58,6 @@ error wait_descriptor(int fd, poll_direction direction, std::int64_t deadline) {
   if (const int e = the_poller.open(); e != 0) return as_error(e);
 
   descriptor& d = known != nullptr ? *known : descriptor_of(fd);
-  int result = 0;
-  claim_word claim{unclaimed};
-  waiter w;
-  w.who = this_agent();
-  w.slot = &result;
-  if (deadline != never) w.claim = &claim;
   d.mu.lock();
   if (const int e = the_poller.arm(d, direction); e != 0) {
     d.mu.unlock();
@@ -76,14 +70,8 @@ error wait_descriptor(int fd, poll_direction direction, std::int64_t deadline) {
       return as_answer(now);
     }
   }
-  the_poller.add(d, direction, w);
-  const bool woken = park_until(wait_reason::io_wait, d.mu, claim, deadline);
-  if (woken && claim.load() != claimed_by_timeout) return as_error(result);
-  {
-    std::lock_guard lock(d.mu);
-    the_poller.remove(w);
-  }
-  if (!woken) throw_deadlock();
+  int result = 0;
+  if (the_poller.park(d, direction, deadline, result)) return as_error(result);
   return as_answer(look(fd, direction));
 }
 
