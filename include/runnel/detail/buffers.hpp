@@ -4,8 +4,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <iterator>
-#include <memory>
 #include <span>
 #include <type_traits>
 

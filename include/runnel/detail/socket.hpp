@@ -145,7 +145,7 @@ class stream : public detail::socket_owner {
   }
   template <detail::mutable_buffers B>
   std::size_t read_some(B&& buffers) {
-    return read_once(nullptr, buffers);
+    return once("read", detail::read_socket, nullptr, buffers);
   }
   template <detail::mutable_buffers B>
   std::size_t read_some(const context& ctx, B&& buffers, std::error_code& failure) {
@@ -156,7 +156,7 @@ class stream : public detail::socket_owner {
   }
   template <detail::mutable_buffers B>
   std::size_t read_some(const context& ctx, B&& buffers) {
-    return read_once(&ctx, buffers);
+    return once("read", detail::read_socket, &ctx, buffers);
   }
 
   /// Blocks until there is room, writes up to all of `buffers` and returns how many bytes. Never raises SIGPIPE:
@@ -170,7 +170,7 @@ class stream : public detail::socket_owner {
   }
   template <detail::const_buffers B>
   std::size_t write_some(B&& buffers) {
-    return write_once(nullptr, buffers);
+    return once("write", detail::write_socket, nullptr, buffers);
   }
   template <detail::const_buffers B>
   std::size_t write_some(const context& ctx, B&& buffers, std::error_code& failure) {
@@ -181,7 +181,7 @@ class stream : public detail::socket_owner {
   }
   template <detail::const_buffers B>
   std::size_t write_some(const context& ctx, B&& buffers) {
-    return write_once(&ctx, buffers);
+    return once("write", detail::write_socket, &ctx, buffers);
   }
 
   /// Reads until `buffers` are full; fewer bytes only at the end of the stream or with a failure.
@@ -240,17 +240,9 @@ class stream : public detail::socket_owner {
   using call = detail::io_result(detail::socket*, const context*, std::span<const iovec>);
 
   template <class B>
-  std::size_t read_once(const context* ctx, B& buffers) {
-    const detail::io_result done =
-        detail::read_socket(get(), ctx, detail::piece_list(buffers, 0).all());
-    detail::throw_if(done.failure, "read");
-    return done.bytes;
-  }
-  template <class B>
-  std::size_t write_once(const context* ctx, B& buffers) {
-    const detail::io_result done =
-        detail::write_socket(get(), ctx, detail::piece_list(buffers, 0).all());
-    detail::throw_if(done.failure, "write");
+  std::size_t once(const char* name, call& what, const context* ctx, B& buffers) {
+    const detail::io_result done = what(get(), ctx, detail::piece_list(buffers, 0).all());
+    detail::throw_if(done.failure, name);
     return done.bytes;
   }
   // Until all is done, nothing more comes, or it fails.
