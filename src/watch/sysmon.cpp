@@ -116,7 +116,8 @@ class monitor {
       set_held_up(p, o.tick_since != now);
       return;
     }
-    if (now - o.slice_since >= slice) {
+    // Where it would only go on with the same goroutine, the slice lasts.
+    if (now - o.slice_since >= slice && (work_waits(now) || sched.spare.load() < 0)) {
       end_slice(p);
       o.slice_since = now;
     }
