@@ -31,6 +31,11 @@ struct pending_action {
   }
 };
 
+/// The memory of an ended timer; see time/channel_timer.cpp.
+struct free_timer {
+  free_timer* link;
+};
+
 enum class processor_status : std::uint32_t { idle, searching, running };
 
 struct processor {
@@ -42,6 +47,7 @@ struct processor {
   sanitizer_fiber sched_fiber;
   free_cache<stack_block> stacks;  // of default_stacks()
   free_cache<seed> seed_cache;
+  free_cache<free_timer> free_timers;
   random_source random;
   std::uint64_t next_id = 0;  // goroutine ids reserved for this processor: [next_id, id_end)
   std::uint64_t id_end = 0;

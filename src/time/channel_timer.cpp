@@ -15,6 +15,8 @@
 
 #include <runnel/detail/timer_core.hpp>
 
+#include "base/free_list.hpp"
+#include "sched/processor.hpp"
 #include "sched/start.hpp"
 
 namespace runnel::detail {
@@ -49,14 +51,43 @@ class channel_timer final : public timer_core, public chan_source {
   }
   recv_chan<clock::time_point> adopt() noexcept { return recv_chan<clock::time_point>(&state_); }
 
-  // Without another handle nobody can receive, so there is nothing to stop.
+  // Without another handle nobody can receive, nor make one, so there is nothing to stop.
   // acquire: pairs with the releases of the other handles
   void drop() noexcept override {
-    if (state_.handles.load(std::memory_order_acquire) > 1) stop();
+    if (state_.handles.load(std::memory_order_acquire) == 1) return orphaned();
+    stop();
     if (state_.handles.fetch_sub(1) == 1) orphaned();
   }
 
+  // Timers come and go with each wait that may take too long.
+  static void* operator new(std::size_t size) {
+    processor* const p = cached ? current_processor() : nullptr;
+    return p != nullptr ? p->free_timers.get(heap) : ::operator new(size);
+  }
+  static void operator delete(void* block) noexcept {
+    processor* const p = cached ? current_processor() : nullptr;
+    if (p != nullptr)
+      p->free_timers.put(heap, ::new (block) free_timer{});
+    else
+      ::operator delete(block);
+  }
+
  private:
+  // AddressSanitizer shall see each block come and go.
+  static constexpr bool cached = RUNNEL_ASAN == 0;
+
+  struct store {
+    free_list<free_timer> take() const {
+      free_list<free_timer> one;
+      one.push(::new (::operator new(sizeof(channel_timer))) free_timer{});
+      return one;
+    }
+    void give(free_list<free_timer> full) const noexcept {
+      while (full.count > 0) ::operator delete(full.pop());
+    }
+  };
+  static constexpr store heap{};
+
   void fire() noexcept override {
     agent* wake = nullptr;
     {

@@ -33,9 +33,11 @@ class timer_object : public timer_node {
   void add_ref() noexcept {
     refs_.fetch_add(1, std::memory_order_relaxed);
   }  // the caller has one already
+  // acquire, acq_rel: with other releases. Who has the only reference need not count: nobody else can take one.
   void release() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete this;  // acq_rel: with other releases
+    if (refs_.load(std::memory_order_acquire) == 1 ||
+        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete this;
   }
 
  private:
