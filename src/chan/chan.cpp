@@ -5,25 +5,30 @@
 namespace runnel::detail {
 namespace {
 
-chan_outcome wait_in_queue(chan_core& c, wait_queue& queue, waiter& w, wait_reason reason,
-                           std::int64_t deadline) {
+enum class direction : std::uint8_t { send, receive };
+
+template <direction way>
+void leave_queue(chan_core& c, waiter& w) noexcept {
+  std::lock_guard lock(c.mu);
+  if constexpr (way == direction::receive)
+    c.dequeue_receiver(w);
+  else
+    c.senders.remove(w);
+}
+
+// One frame for a wait and its waiter: a goroutine that goes on finds its stack in a cache or in memory, line by line.
+template <direction way>
+chan_outcome wait_in_queue(chan_core& c, void* slot, wait_reason reason, std::int64_t deadline) {
   claim_word claim{unclaimed};
-  w.who = this_agent();
-  if (deadline != never) w.claim = &claim;
-  if (&queue == &c.receivers)
+  waiter w{.who = this_agent(), .claim = deadline != never ? &claim : nullptr, .slot = slot};
+  if constexpr (way == direction::receive)
     c.enqueue_receiver(w);
   else
-    queue.push_back(w);
+    c.senders.push_back(w);
   const bool woken = park_until(reason, c.mu, claim, deadline);
   if (woken && claim.load() != claimed_by_timeout) [[likely]]
     return w.ok ? chan_outcome::done : chan_outcome::closed;
-  {
-    std::lock_guard lock(c.mu);
-    if (&queue == &c.receivers)
-      c.dequeue_receiver(w);
-    else
-      queue.remove(w);
-  }
+  leave_queue<way>(c, w);
   if (!woken) throw_deadlock();
   return chan_outcome::timed_out;
 }
@@ -31,15 +36,11 @@ chan_outcome wait_in_queue(chan_core& c, wait_queue& queue, waiter& w, wait_reas
 }  // namespace
 
 chan_outcome wait_to_send(chan_core& c, void* slot, std::int64_t deadline) {
-  waiter w;
-  w.slot = slot;
-  return wait_in_queue(c, c.senders, w, wait_reason::chan_send, deadline);
+  return wait_in_queue<direction::send>(c, slot, wait_reason::chan_send, deadline);
 }
 
 chan_outcome wait_to_recv(chan_core& c, void* slot, std::int64_t deadline) {
-  waiter w;
-  w.slot = slot;
-  return wait_in_queue(c, c.receivers, w, wait_reason::chan_receive, deadline);
+  return wait_in_queue<direction::receive>(c, slot, wait_reason::chan_receive, deadline);
 }
 
 chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline) {

@@ -52,16 +52,21 @@ void begin_slice(processor& p) noexcept {
                 std::memory_order_relaxed);  // owner only
 }
 
-// What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
-// so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
-runnable* take_next(processor& p) noexcept {
-  if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  runnable* r = p.next.exchange(nullptr);
-  if (r == nullptr || ++p.streak < longest_streak) return r;
+void end_streak(processor& p, runnable* r) noexcept {
   enqueue_here(p, r);
   p.slice.store(
       p.slice.load(std::memory_order_relaxed) | (fair_interval - 1),
       std::memory_order_relaxed);  // owner only; so that the slice that begins is a fair turn
+}
+
+// What is in the next slot goes on with the slice. sysmon ends that after its time; a streak of hand-overs that are
+// so quick that many fit into it ends by their number, so that others, in the global queue too, need not wait for all of the slice.
+inline runnable* take_next(processor& p) noexcept {
+  if (p.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
+  runnable* r = p.next.exchange(nullptr);
+  if (r == nullptr || ++p.streak < longest_streak) [[likely]]
+    return r;
+  end_streak(p, r);
   return nullptr;
 }
 
@@ -330,10 +335,13 @@ bool any_runs_but(const processor* self) noexcept {
 
 bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
-void enqueue_here(processor& p, runnable* r, std::memory_order order) noexcept {
-  if (p.woken.push(r, order)) [[likely]]
-    return;
-  // Full: half of it and r go to the global queue, so that the next pushes have room.
+void enqueue_here(processor& p, runnable* r) noexcept {
+  if (!p.woken.push(r)) [[unlikely]]
+    make_room(p, r);
+}
+
+// Half of the queue and r go to the global one, so that the next pushes have room.
+void make_room(processor& p, runnable* r) noexcept {
   std::array<runnable*, most_stolen> taken;
   const std::uint32_t n = p.woken.steal_half(taken.data());
   run_list list;

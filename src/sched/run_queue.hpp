@@ -23,8 +23,10 @@ class woken_queue {
     return static_cast<std::int32_t>(t - h) > 0 ? t - h : 0;
   }
 
-  /// Owner only. False: full. seq_cst where a look for idle processors follows (see sched/idle.cpp), else release.
-  bool push(runnable* r, std::memory_order order) noexcept {
+  /// Owner only. False: full. seq_cst where a look for idle processors follows (see sched/idle.cpp), else release; an
+  /// argument of the template, because g++ takes an order that it does not know for seq_cst.
+  template <std::memory_order order = std::memory_order_seq_cst>
+  bool push(runnable* r) noexcept {
     const std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
     // acquire: pairs with the compare-and-swap of a thief, whose reads of the slots must be over
     if (t - head_.load(std::memory_order_acquire) >= queue_capacity) return false;

@@ -135,9 +135,8 @@ bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/content
 void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor* new_processor() noexcept;  // threads.cpp; idle, or null; one call at a time
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
-// The woken queue, or the global one when full; for the order see woken_queue::push().
-void enqueue_here(processor& p, runnable* r,
-                  std::memory_order order = std::memory_order_seq_cst) noexcept;
+void make_room(processor& p, runnable* r) noexcept;  // loop.cpp: for r, for which p.woken is full
+void enqueue_here(processor& p, runnable* r) noexcept;  // loop.cpp: into p.woken
 void start_goroutine_here(goroutine* g) noexcept;
 
 }  // namespace runnel::detail

@@ -19,8 +19,10 @@ void run_pending(processor& p) noexcept {
       p.pending.fn(arg);
       break;
     case pending_action::kind::requeue:
-      enqueue_here(p, static_cast<runnable*>(arg),
-                   std::memory_order_release);  // nobody is woken for it
+      // release: nobody is woken for it
+      if (auto* r = static_cast<runnable*>(arg); !p.woken.push<std::memory_order_release>(r))
+          [[unlikely]]
+        make_room(p, r);
       break;
     case pending_action::kind::requeue_globally:
       push_global(static_cast<runnable*>(arg));

@@ -33,6 +33,7 @@
 runnel_switch:
         .cfi_startproc
         hint    #34                     // bti c
+        mrs     x9, fpcr                // first: it may take long, and is compared with at the end
         sub     sp, sp, #192
         .cfi_def_cfa_offset 192
         stp     x19, x20, [sp, #0]
@@ -45,7 +46,6 @@ runnel_switch:
         stp     d10, d11, [sp, #112]
         stp     d12, d13, [sp, #128]
         stp     d14, d15, [sp, #144]
-        mrs     x9, fpcr
         str     x9, [sp, #160]
         saved_registers_cfi
         mov     x10, sp

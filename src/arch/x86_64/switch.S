@@ -10,6 +10,9 @@
 runnel_switch:
         .cfi_startproc
         endbr64
+        // First, below the stack pointer where it will stand: the store takes long, and is compared with at the end.
+        stmxcsr -56(%rsp)
+        fnstcw  -52(%rsp)
         pushq   %rbp
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset %rbp, 0
@@ -30,8 +33,6 @@ runnel_switch:
         .cfi_rel_offset %r15, 0
         subq    $8, %rsp
         .cfi_adjust_cfa_offset 8
-        stmxcsr (%rsp)
-        fnstcw  4(%rsp)
         movl    (%rsp), %r8d
         movzwl  4(%rsp), %r9d
         movq    %rsp, (%rdi)
