@@ -151,8 +151,7 @@ struct chan_state : chan_core {
       return chan_outcome::done;
     }
     if (unbounded) [[unlikely]] {
-      overflow->push_back(std::move(value));
-      set_count(overflow->size());
+      put_overflow(value);
       return chan_outcome::done;
     }
     if (full()) return chan_outcome::would_block;
@@ -160,7 +159,7 @@ struct chan_state : chan_core {
     return chan_outcome::done;
   }
 
-  chan_outcome try_recv(std::optional<T>& out, agent*& wake) noexcept {
+  RUNNEL_ALWAYS_INLINE chan_outcome try_recv(std::optional<T>& out, agent*& wake) noexcept {
     const std::size_t n = count.load(std::memory_order_relaxed);
     if (n > 0) {
       if (unbounded) [[unlikely]]
@@ -239,7 +238,12 @@ struct chan_state : chan_core {
     advance(head);
     set_count(count.load(std::memory_order_relaxed) - 1);
   }
-  void take_overflow(std::optional<T>& out) noexcept {
+  // Apart, so that the others need few registers.
+  [[gnu::noinline]] void put_overflow(T& value) {
+    overflow->push_back(std::move(value));
+    set_count(overflow->size());
+  }
+  [[gnu::noinline]] void take_overflow(std::optional<T>& out) noexcept {
     out.emplace(std::move(overflow->front()));
     overflow->pop_front();
     set_count(overflow->size());
@@ -254,15 +258,20 @@ chan_outcome send_until(chan_state<T>* c, T& value, std::int64_t deadline) {
   check_attention();
   if (c == nullptr) [[unlikely]]
     return wait_on_nil(wait_reason::chan_send_nil, deadline);
-  std::unique_lock lock(c->mu);
+  c->mu.lock();
   agent* wake = nullptr;
-  const chan_outcome outcome = c->try_send(value, wake);
+  chan_outcome outcome;
+  try {
+    outcome = c->try_send(value, wake);
+  } catch (...) {
+    c->mu.unlock();
+    throw;
+  }
   if (outcome != chan_outcome::would_block || deadline == 0) {
-    lock.unlock();
+    c->mu.unlock();
     if (wake != nullptr) ready(wake);
     return outcome;
   }
-  lock.release();
   return wait_to_send(*c, std::addressof(value), deadline);
 }
 
@@ -272,15 +281,14 @@ chan_outcome recv_until(chan_state<T>* c, std::optional<T>& out, std::int64_t de
   check_attention();
   if (c == nullptr) [[unlikely]]
     return wait_on_nil(wait_reason::chan_receive_nil, deadline);
-  std::unique_lock lock(c->mu);
+  c->mu.lock();
   agent* wake = nullptr;
   const chan_outcome outcome = c->try_recv(out, wake);
   if (outcome != chan_outcome::would_block || deadline == 0) {
-    lock.unlock();
+    c->mu.unlock();
     if (wake != nullptr) ready(wake);
     return outcome;
   }
-  lock.release();
   return wait_to_recv(*c, &out, deadline);
 }
 

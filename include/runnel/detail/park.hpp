@@ -118,13 +118,21 @@ class wait_queue {
   /// The longest waiting that nobody else has claimed, claimed for the caller; null: none. Drops the others.
   waiter* pop() noexcept {
     while (waiter* w = front()) {
-      remove(*w);
+      remove_front(*w);
       if (w->try_claim()) return w;
     }
     return nullptr;
   }
 
  private:
+  void remove_front(waiter& w) noexcept {
+    set_head(w.next);
+    if (w.next != nullptr)
+      w.next->prev = nullptr;
+    else
+      tail_ = nullptr;
+    w.queue = nullptr;
+  }
   void set_head(waiter* w) noexcept { head_.store(w, std::memory_order_release); }
 
   std::atomic<waiter*> head_{nullptr};
