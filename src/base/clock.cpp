@@ -31,8 +31,8 @@ namespace {
 constexpr std::uint64_t longest_use = 1 << 16;  // ticks that a reading serves; some 25 us
 constexpr std::uint64_t longest_look = 250;     // ticks that it may have taken
 constexpr unsigned rate_bits = 40;
-constexpr std::int64_t least_distance =
-    10'000'000;  // ns between the readings that a rate is made of
+// ns between the readings that a rate is made of; in the least of them the looks can be some 0.015 % of it.
+constexpr std::int64_t least_distance = 1'000'000;
 constexpr std::int64_t most_distance = 1'000'000'000;
 
 struct reading {

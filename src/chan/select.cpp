@@ -177,11 +177,14 @@ class select_run {
   }
 
   void insert_sorted(spinlock* lock) noexcept {
-    std::size_t i = lock_count_;
-    while (i > 0 && std::less<>{}(lock, lock_at(i - 1))) --i;
-    if (i > 0 && lock_at(i - 1) == lock) return;
-    for (std::size_t j = lock_count_++; j > i; --j) lock_at(j) = lock_at(j - 1);
-    lock_at(i) = lock;
+    std::size_t i = lock_count_++;
+    for (; i > 0 && std::less<>{}(lock, lock_at(i - 1)); --i) lock_at(i) = lock_at(i - 1);
+    if (i == 0 || lock_at(i - 1) != lock) {
+      lock_at(i) = lock;
+      return;
+    }
+    --lock_count_;  // it was there: what was moved goes back
+    for (; i < lock_count_; ++i) lock_at(i) = lock_at(i + 1);
   }
 
   spinlock*& lock_at(std::size_t i) noexcept { return *locks_.at(i); }
@@ -198,15 +201,18 @@ class select_run {
   // entered its queue first; and where some were not looked at before. What else is ready now became so a moment ago, and
   // any order will do.
   void draw_turns(std::size_t guarded) noexcept {
-    const auto n = static_cast<std::uint32_t>(cases_.size());
-    for (std::uint32_t i = 0; i < n; ++i) *turns_.at(i) = i;
     const bool looked_at_all = otherwise_ == no_case && Room != any_number;
     if (in_order_ || (looked_at_all && lock_count_ == guarded)) return;
+    drawn_ = true;
+    const auto n = static_cast<std::uint32_t>(cases_.size());
+    for (std::uint32_t i = 0; i < n; ++i) *turns_.at(i) = i;
     random_source& random = own_random();  // no suspension until all is unlocked
     for (std::uint32_t left = n; left > 1; --left)
       std::swap(*turns_.at(left - 1), *turns_.at(random.below(left)));
   }
-  std::uint32_t at_turn(std::size_t turn) noexcept { return *turns_.at(turn); }
+  std::uint32_t at_turn(std::size_t turn) noexcept {
+    return drawn_ ? *turns_.at(turn) : static_cast<std::uint32_t>(turn);
+  }
 
   std::size_t look_locked() noexcept {
     for (std::size_t turn = 0; turn < cases_.size(); ++turn)
@@ -254,7 +260,8 @@ class select_run {
   const bool in_order_;
   scratch<spinlock*, Room> locks_;
   std::size_t lock_count_ = 0;
-  scratch<std::uint32_t, Room> turns_;
+  scratch<std::uint32_t, Room> turns_;  // if drawn_; else as the cases stand
+  bool drawn_ = false;
   std::int64_t deadline_ = never;
   std::size_t deadline_case_ = no_case;
 };
