@@ -15,10 +15,12 @@ struct timed_release {
 
 // Runs when the goroutine is off its stack: armed any sooner, the timer could make it ready while it still runs.
 void arm_and_release(void* p) {
-  const timed_release r = *static_cast<timed_release*>(p);
-  arm(*r.node,
-      r.deadline);  // from here on the goroutine may wake, but it needs what release() gives free
-  r.release(r.arg);
+  const auto& wait = *static_cast<timed_release*>(p);
+  const auto release = wait.release;
+  void* const arg = wait.arg;
+  // From here on the goroutine may wake and `wait` be gone, but it needs what release() gives free.
+  arm(*wait.node, wait.deadline);
+  release(arg);
 }
 
 void unlock(void* lock) { static_cast<spinlock*>(lock)->unlock(); }

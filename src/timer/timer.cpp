@@ -18,22 +18,23 @@ class timer_heap {
   bool add(timer_node& node, std::int64_t when) noexcept {
     std::lock_guard lock(mu_);
     if (size_ == room_) grow();
+    const std::uint32_t ticket = free_;
+    free_ = position_[ticket];
+    node_[ticket] = &node;
     node.heap = this;
-    node.ticket = free_;
-    free_ = position_[node.ticket];
-    node_[node.ticket] = &node;
-    place(size_, {when, node.ticket});
-    ++size_;
-    sift_up(size_ - 1);
-    return publish_earliest() && position_[node.ticket] == 0;
+    node.ticket = ticket;
+    if (sift_up(size_++, {when, ticket}) != 0) return false;
+    publish_earliest();
+    return true;
   }
 
   bool remove(timer_node& node) noexcept {
     std::lock_guard lock(mu_);
     if (node.ticket == timer_node::not_armed) return false;
-    remove_at(position_[node.ticket]);
+    const std::uint32_t at = position_[node.ticket];
+    remove_at(at);
     node.ticket = timer_node::not_armed;
-    publish_earliest();
+    if (at == 0) publish_earliest();
     return true;
   }
 
@@ -93,8 +94,8 @@ class timer_heap {
     position_[e.ticket] = i;
   }
 
-  void sift_up(std::uint32_t i) noexcept {
-    const entry e = entries_[i];
+  // Puts `e` where it belongs, from the free place `i` upwards; where that is.
+  std::uint32_t sift_up(std::uint32_t i, entry e) noexcept {
     while (i > 0) {
       const std::uint32_t parent = (i - 1) / 4;
       if (entries_[parent].when <= e.when) break;
@@ -102,6 +103,7 @@ class timer_heap {
       i = parent;
     }
     place(i, e);
+    return i;
   }
 
   // Of the four from `first` on; each one's lie in a cache line. One of these is compared next.
@@ -111,8 +113,8 @@ class timer_heap {
     for (std::uint32_t i = 0; i < 16; i += 4) __builtin_prefetch(&entries_[child + i]);
   }
 
-  void sift_down(std::uint32_t i) noexcept {
-    const entry e = entries_[i];
+  // The same downwards.
+  void sift_down(std::uint32_t i, entry e) noexcept {
     for (;;) {
       const std::uint32_t first = 4 * i + 1;
       if (first >= size_) break;
@@ -132,20 +134,16 @@ class timer_heap {
     const std::uint32_t ticket = entries_[i].ticket;
     position_[ticket] = free_;
     free_ = ticket;
-    --size_;
-    if (i == size_) return;
-    const std::uint32_t moved = entries_[size_].ticket;
-    place(i, entries_[size_]);
-    sift_up(i);
-    sift_down(position_[moved]);
+    if (i != --size_) fill(i, entries_[size_]);
   }
+  // Apart, as grow() is: mostly the last is removed, and that needs few registers.
+  [[gnu::noinline]] void fill(std::uint32_t i, entry e) noexcept { sift_down(sift_up(i, e), e); }
 
-  bool publish_earliest() noexcept {
+  void publish_earliest() noexcept {
     const std::int64_t earliest = size_ > 0 ? entries_[0].when : never;
-    if (owner_.next_timer.load(std::memory_order_relaxed) == earliest)
-      return false;  // written under mu_ only
-    owner_.next_timer.store(earliest);
-    return true;
+    // relaxed: written under mu_ only
+    if (owner_.next_timer.load(std::memory_order_relaxed) != earliest)
+      owner_.next_timer.store(earliest);
   }
 
   template <class T>
@@ -167,7 +165,7 @@ class timer_heap {
     entries_ = bigger;
   }
 
-  void grow() noexcept {
+  [[gnu::noinline]] void grow() noexcept {
     const std::uint32_t room = room_ == 0 ? 64 : room_ * 2;
     enlarge_entries(room);
     enlarge(position_, room);

@@ -263,7 +263,7 @@ chan_outcome send_until(chan_state<T>* c, T& value, std::int64_t deadline) {
   chan_outcome outcome;
   try {
     outcome = c->try_send(value, wake);
-  } catch (...) {
+  } catch (...) {  // an unbounded channel found no memory
     c->mu.unlock();
     throw;
   }
