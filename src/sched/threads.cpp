@@ -68,9 +68,9 @@ void report_limit(const char* why) noexcept {
   if (limit_reported.exchange(true)) return;
   write_stderr("runnel: ");
   write_stderr(why);
-  write_stderr(" (");
+  write_stderr(" (processors: ");
   write_stderr(std::uint64_t{sched.processors.load()});
-  write_stderr(" processors); goroutines wait until a thread comes back from the kernel\n");
+  write_stderr("); goroutines wait until a thread comes back from the kernel\n");
 }
 
 // One caller of new_processor() at a time owns these: it counts as spinning, and nobody else did when it began to.

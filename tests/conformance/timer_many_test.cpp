@@ -7,6 +7,7 @@
 #include <optional>
 #include <random>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -179,6 +180,41 @@ MATRIX_TEST(TimerMany, AZeroResetReachesOneWhoKeepsReceiving_TM36) {
     t.reset(0s);
     ASSERT_TRUE(got.recv_for(10s));
   }
+}
+
+// Memory of timers is kept by the processor that they end on: no two may get the same, and none may be kept for ever.
+MATRIX_TEST(TimerMany, OnesMadeHereEndThere) {
+  const int each = scaled(20'000);
+  const runnel::chan<timer> from_goroutines(500);
+  const runnel::chan<timer> from_threads(500);
+  const auto make = [each](const runnel::chan<timer>& to) {
+    for (int i = 0; i < each; ++i) to.send(timer(i % 3 == 0 ? 0s : 1h));
+  };
+  const auto end = [each](const runnel::chan<timer>& from) {
+    for (int i = 0; i < each; ++i) {
+      timer t = *from.recv();
+      const auto c = t.chan();
+      if (i % 3 == 0) {
+        EXPECT_TRUE(c.recv_for(10s));  // its own value, once
+      }
+      EXPECT_FALSE(c.try_recv());
+      EXPECT_EQ(t.stop(), i % 3 != 0);
+    }
+  };
+  [[maybe_unused]] const std::size_t before = ::mallinfo2().uordblks;
+  {
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { make(from_threads); });
+    threads.emplace_back([&] { end(from_goroutines); });
+    runnel::wait_group wg;
+    wg.go([&] { make(from_goroutines); });
+    wg.go([&] { end(from_threads); });
+    wg.wait();
+    for (std::thread& t : threads) runnel::blocking([&] { t.join(); });
+  }
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+  EXPECT_LT(::mallinfo2().uordblks, before + 1'000'000);
+#endif
 }
 
 MATRIX_TEST(TimerMany, OneThatWasMovedFromIsEmpty_TM12) {
