@@ -5,30 +5,28 @@
 namespace runnel::detail {
 namespace {
 
-enum class direction : std::uint8_t { send, receive };
-
-template <direction way>
+template <wait_reason why>
 void leave_queue(chan_core& c, waiter& w) noexcept {
   std::lock_guard lock(c.mu);
-  if constexpr (way == direction::receive)
+  if constexpr (why == wait_reason::chan_receive)
     c.dequeue_receiver(w);
   else
     c.senders.remove(w);
 }
 
 // One frame for a wait and its waiter: a goroutine that goes on finds its stack in a cache or in memory, line by line.
-template <direction way>
-chan_outcome wait_in_queue(chan_core& c, void* slot, wait_reason reason, std::int64_t deadline) {
+template <wait_reason why>
+chan_outcome wait_in_queue(chan_core& c, void* slot, std::int64_t deadline) {
   claim_word claim{unclaimed};
   waiter w{.who = this_agent(), .claim = deadline != never ? &claim : nullptr, .slot = slot};
-  if constexpr (way == direction::receive)
+  if constexpr (why == wait_reason::chan_receive)
     c.enqueue_receiver(w);
   else
     c.senders.push_back(w);
-  const bool woken = park_until(reason, c.mu, claim, deadline);
+  const bool woken = park_until(why, c.mu, claim, deadline);
   if (woken && claim.load() != claimed_by_timeout) [[likely]]
     return w.ok ? chan_outcome::done : chan_outcome::closed;
-  leave_queue<way>(c, w);
+  leave_queue<why>(c, w);
   if (!woken) throw_deadlock();
   return chan_outcome::timed_out;
 }
@@ -36,11 +34,11 @@ chan_outcome wait_in_queue(chan_core& c, void* slot, wait_reason reason, std::in
 }  // namespace
 
 chan_outcome wait_to_send(chan_core& c, void* slot, std::int64_t deadline) {
-  return wait_in_queue<direction::send>(c, slot, wait_reason::chan_send, deadline);
+  return wait_in_queue<wait_reason::chan_send>(c, slot, deadline);
 }
 
 chan_outcome wait_to_recv(chan_core& c, void* slot, std::int64_t deadline) {
-  return wait_in_queue<direction::receive>(c, slot, wait_reason::chan_receive, deadline);
+  return wait_in_queue<wait_reason::chan_receive>(c, slot, deadline);
 }
 
 chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline) {

@@ -335,11 +335,6 @@ bool any_runs_but(const processor* self) noexcept {
 
 bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
 
-void enqueue_here(processor& p, runnable* r) noexcept {
-  if (!p.woken.push(r)) [[unlikely]]
-    make_room(p, r);
-}
-
 // Half of the queue and r go to the global one, so that the next pushes have room.
 void make_room(processor& p, runnable* r) noexcept {
   std::array<runnable*, most_stolen> taken;

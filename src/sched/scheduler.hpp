@@ -136,7 +136,12 @@ void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor* new_processor() noexcept;  // threads.cpp; idle, or null; one call at a time
 void start_thread(processor& p);      // threads.cpp; a thread that takes over p
 void make_room(processor& p, runnable* r) noexcept;  // loop.cpp: for r, for which p.woken is full
-void enqueue_here(processor& p, runnable* r) noexcept;  // loop.cpp: into p.woken
+/// Into p.woken; for the order see woken_queue::push().
+template <std::memory_order order = std::memory_order_seq_cst>
+void enqueue_here(processor& p, runnable* r) noexcept {
+  if (!p.woken.push<order>(r)) [[unlikely]]
+    make_room(p, r);
+}
 void start_goroutine_here(goroutine* g) noexcept;
 
 }  // namespace runnel::detail

@@ -20,9 +20,7 @@ void run_pending(processor& p) noexcept {
       break;
     case pending_action::kind::requeue:
       // release: nobody is woken for it
-      if (auto* r = static_cast<runnable*>(arg); !p.woken.push<std::memory_order_release>(r))
-          [[unlikely]]
-        make_room(p, r);
+      enqueue_here<std::memory_order_release>(p, static_cast<runnable*>(arg));
       break;
     case pending_action::kind::requeue_globally:
       push_global(static_cast<runnable*>(arg));

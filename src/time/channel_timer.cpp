@@ -61,11 +61,11 @@ class channel_timer final : public timer_core, public chan_source {
 
   // Timers come and go with each wait that may take too long.
   static void* operator new(std::size_t size) {
-    processor* const p = cached ? current_processor() : nullptr;
+    processor* const p = cache_owner();
     return p != nullptr ? p->free_timers.get(heap) : ::operator new(size);
   }
   static void operator delete(void* block) noexcept {
-    processor* const p = cached ? current_processor() : nullptr;
+    processor* const p = cache_owner();
     if (p != nullptr)
       p->free_timers.put(heap, ::new (block) free_timer{});
     else
@@ -74,7 +74,7 @@ class channel_timer final : public timer_core, public chan_source {
 
  private:
   // AddressSanitizer shall see each block come and go.
-  static constexpr bool cached = RUNNEL_ASAN == 0;
+  static processor* cache_owner() noexcept { return RUNNEL_ASAN ? nullptr : current_processor(); }
 
   struct store {
     free_list<free_timer> take() const {
