@@ -100,10 +100,36 @@ class recv_case_base : public case_base {
   void dequeue(waiter& w) noexcept final { from_.state()->dequeue_receiver(w); }
   void complete(waiter&) noexcept final {}
   bool miss_hint() noexcept final { return from_.state()->certainly_empty(); }
+  /// The whole select where beside this case there is but a timeout: false if `deadline` came first. 0: without blocking.
+  bool goes_by(std::int64_t deadline) {
+    value_.reset();
+    const chan_outcome outcome = recv_until<wait_reason::select>(from_.state(), value_, deadline);
+    return outcome == chan_outcome::done || outcome == chan_outcome::closed;
+  }
+
+  /// A timer that nobody else can receive from, stop or reset, as this case has the only handle: on_recv(after(1s)).
+  /// When it is due its value is there for run() to take.
+  bool is_but_a_deadline() const noexcept requires chan_state_of<T>::of_times {
+    const auto* state = from_.state();
+    return state != nullptr && state->source != nullptr && !from_.is_lent() &&
+           state->handles.load(std::memory_order_acquire) == 1;
+  }
+  /// Only for such a one.
+  bool may_be_due() const noexcept requires chan_state_of<T>::of_times {
+    return !from_.state()->not_due();
+  }
+  std::int64_t deadline() noexcept final {
+    if constexpr (chan_state_of<T>::of_times)
+      if (from_.state() != nullptr && from_.state()->source != nullptr)
+        return from_.state()->source->due_at();
+    return never;
+  }
 
  protected:
   /// What was received; the case keeps nothing of it.
   std::optional<chan_value<T>> take() noexcept {
+    if constexpr (chan_state_of<T>::of_times)
+      if (!value_) goes_by(0);
     if (!value_) return std::nullopt;
     std::optional<chan_value<T>> taken(std::in_place, *std::move(value_));
     value_.reset();
@@ -170,6 +196,11 @@ class send_case final : public case_base {
     outcome_ = w.ok ? chan_outcome::done : chan_outcome::closed;
   }
   bool miss_hint() noexcept override { return to_.state()->certainly_full(); }
+  /// As for recv_case.
+  bool goes_by(std::int64_t deadline) {
+    outcome_ = send_until<wait_reason::select>(to_.state(), value_, deadline);
+    return outcome_ == chan_outcome::done || outcome_ == chan_outcome::closed;
+  }
 
   void run() {
     if (outcome_ == chan_outcome::closed) throw_send_on_closed();
@@ -192,6 +223,8 @@ class timeout_case final : public unlocked_case {
   /// A duration counts from the moment the select finds nothing ready; a time point is absolute.
   timeout_case(std::int64_t ns, bool relative, H handler)
       : ns_(ns), relative_(relative), handler_(std::move(handler)) {}
+  static constexpr bool is_but_a_deadline() noexcept { return true; }
+  static constexpr bool may_be_due() noexcept { return false; }  // it is no rival of what is ready
   std::int64_t deadline() noexcept override {
     if (relative_) return ns_ <= 0 ? 0 : add_ns(rough_now_ns(), ns_);
     return has_come(ns_) ? 0 : ns_;
@@ -202,6 +235,17 @@ class timeout_case final : public unlocked_case {
   std::int64_t ns_;
   bool relative_;
   [[no_unique_address]] H handler_;
+};
+
+/// A timeout, or a timer's channel that may be as good as one.
+template <class C>
+concept timeout_like = requires(C& c) {
+  { c.is_but_a_deadline() } -> std::same_as<bool>;
+};
+/// A receive from any other channel, or a send.
+template <class C>
+concept channel_case = !timeout_like<C> && requires(C & c, std::int64_t deadline) {
+  { c.goes_by(deadline) } -> std::same_as<bool>;
 };
 
 template <class H>
@@ -330,22 +374,53 @@ case_set ready_hints(Cases&... cases) noexcept {
   return may_be_ready;
 }
 
+/// The index of the case that went ahead.
 template <select_order Order, class... Cases>
-std::size_t select_fixed(Cases&... cases) {
+std::size_t decide_any(Cases&... cases) {
   constexpr std::size_t otherwise_count = (std::size_t{0} + ... + std::size_t{Cases::is_otherwise});
   static_assert(otherwise_count <= 1, "a select has at most one otherwise");
   constexpr bool is_default[] = {Cases::is_otherwise..., false};
   std::size_t otherwise_index = no_case;
   for (std::size_t i = 0; i < sizeof...(Cases); ++i)
     if (is_default[i]) otherwise_index = i;
-  check_attention();
   const case_set may_be_ready = ready_hints(cases...);
   // The only case beside an otherwise: what one hint says was true at one instant.
-  std::size_t chosen = otherwise_index;
-  if (otherwise_count == 0 || sizeof...(Cases) != 2 || may_be_ready != 0) {
-    const std::array<guarded_case, sizeof...(Cases)> all{cases...};
-    chosen = select_among(all, may_be_ready, otherwise_index, Order);
+  if (otherwise_count == 1 && sizeof...(Cases) == 2 && may_be_ready == 0) return otherwise_index;
+  const std::array<guarded_case, sizeof...(Cases)> all{cases...};
+  return select_among(all, may_be_ready, otherwise_index, Order);
+}
+
+/// A channel and a timeout, the most common of selects that wait, are an operation with a deadline. It counts from the
+/// moment when nothing is ready. `index` is the channel's; no_case: it is not so simple.
+template <channel_case C, timeout_like D>
+std::size_t decide_in_time(C& on_chan, D& timeout, std::size_t index) {
+  if (!timeout.is_but_a_deadline()) return no_case;
+  if (on_chan.lock() != nullptr && !on_chan.miss_hint()) {
+    if (timeout.may_be_due()) return no_case;
+    if (on_chan.goes_by(0)) return index;
   }
+  return on_chan.goes_by(timeout.deadline()) ? index : 1 - index;
+}
+
+template <select_order Order, class... Cases>
+std::size_t decide(Cases&... cases) {
+  return decide_any<Order>(cases...);
+}
+template <select_order Order, channel_case C, timeout_like D>
+std::size_t decide(C& on_chan, D& timeout) {
+  const std::size_t chosen = decide_in_time(on_chan, timeout, 0);
+  return chosen != no_case ? chosen : decide_any<Order>(on_chan, timeout);
+}
+template <select_order Order, timeout_like D, channel_case C>
+std::size_t decide(D& timeout, C& on_chan) {
+  const std::size_t chosen = decide_in_time(on_chan, timeout, 1);
+  return chosen != no_case ? chosen : decide_any<Order>(timeout, on_chan);
+}
+
+template <select_order Order, class... Cases>
+std::size_t select_fixed(Cases&... cases) {
+  check_attention();
+  const std::size_t chosen = decide<Order>(cases...);
   std::size_t i = 0;
   ((i++ == chosen ? cases.run() : void()), ...);
   return chosen;

@@ -5,41 +5,54 @@
 namespace runnel::detail {
 namespace {
 
-template <wait_reason why>
+enum class side : bool { sends, receives };
+
+template <side Side>
+void join_queue(chan_core& c, waiter& w) noexcept {
+  if constexpr (Side == side::receives)
+    c.enqueue_receiver(w);
+  else
+    c.senders.push_back(w);
+}
+
+template <side Side>
 void leave_queue(chan_core& c, waiter& w) noexcept {
   std::lock_guard lock(c.mu);
-  if constexpr (why == wait_reason::chan_receive)
+  if constexpr (Side == side::receives)
     c.dequeue_receiver(w);
   else
     c.senders.remove(w);
 }
 
 // One frame for a wait and its waiter: a goroutine that goes on finds its stack in a cache or in memory, line by line.
-template <wait_reason why>
+template <side Side, wait_reason Why>
 chan_outcome wait_in_queue(chan_core& c, void* slot, std::int64_t deadline) {
   claim_word claim{unclaimed};
   waiter w{.who = this_agent(), .claim = deadline != never ? &claim : nullptr, .slot = slot};
-  if constexpr (why == wait_reason::chan_receive)
-    c.enqueue_receiver(w);
-  else
-    c.senders.push_back(w);
-  const bool woken = park_until(why, c.mu, claim, deadline);
+  join_queue<Side>(c, w);
+  const bool woken = park_until(Why, c.mu, claim, deadline);
   if (woken && claim.load() != claimed_by_timeout) [[likely]]
     return w.ok ? chan_outcome::done : chan_outcome::closed;
-  leave_queue<why>(c, w);
+  leave_queue<Side>(c, w);
   if (!woken) throw_deadlock();
   return chan_outcome::timed_out;
 }
 
 }  // namespace
 
+template <wait_reason Why>
 chan_outcome wait_to_send(chan_core& c, void* slot, std::int64_t deadline) {
-  return wait_in_queue<wait_reason::chan_send>(c, slot, deadline);
+  return wait_in_queue<side::sends, Why>(c, slot, deadline);
 }
+template chan_outcome wait_to_send<wait_reason::chan_send>(chan_core&, void*, std::int64_t);
+template chan_outcome wait_to_send<wait_reason::select>(chan_core&, void*, std::int64_t);
 
+template <wait_reason Why>
 chan_outcome wait_to_recv(chan_core& c, void* slot, std::int64_t deadline) {
-  return wait_in_queue<wait_reason::chan_receive>(c, slot, deadline);
+  return wait_in_queue<side::receives, Why>(c, slot, deadline);
 }
+template chan_outcome wait_to_recv<wait_reason::chan_receive>(chan_core&, void*, std::int64_t);
+template chan_outcome wait_to_recv<wait_reason::select>(chan_core&, void*, std::int64_t);
 
 chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline) {
   if (deadline == 0) return chan_outcome::would_block;

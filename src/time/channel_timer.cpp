@@ -9,6 +9,7 @@
 // Lock order: state_.mu, then a heap's. A heap calls fire() with no lock held.
 //
 // Two counts of references keep it: the channel's handles, which together have one share, and the heap's shares.
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -32,15 +33,15 @@ class channel_timer final : public timer_core, public chan_source {
   bool stop() noexcept override {
     std::lock_guard lock(state_.mu);
     cancel_arming();
-    return std::exchange(pending_, false);
+    return set_pending(false);
   }
 
   bool reset(std::int64_t when, std::int64_t period) noexcept override {
     std::lock_guard lock(state_.mu);
     cancel_arming();
-    when_ = when;
+    set_when(when);
     period_ = period;
-    const bool was = std::exchange(pending_, true);
+    const bool was = set_pending(true);
     if (!state_.receivers.empty()) arm_if_pending();
     return was;
   }
@@ -119,24 +120,25 @@ class channel_timer final : public timer_core, public chan_source {
     due = take_due();
     return true;
   }
+  std::int64_t due_at() const noexcept override { return pending() ? when() : never; }
   void watched() noexcept override { arm_if_pending(); }
   void unwatched() noexcept override { cancel_arming(); }
   void orphaned() noexcept override { timer_object::release(); }
 
-  bool is_due() const noexcept { return pending_ && has_come(when_); }
+  bool is_due() const noexcept { return pending() && has_come(when()); }
   // It is due. The next one is the first that is not.
   std::int64_t take_due() noexcept {
-    const std::int64_t due = when_;
+    const std::int64_t due = when();
     if (period_ == 0)
-      pending_ = false;
+      set_pending(false);
     else
-      when_ = add_ns(due, period_ * (1 + (now_ns() - due) / period_));
+      set_when(add_ns(due, period_ * (1 + (now_ns() - due) / period_)));
     return due;
   }
 
   void arm_if_pending() noexcept {
-    if (!pending_ || when_ == never) return;
-    arm(*this, when_);
+    if (!pending() || when() == never) return;
+    arm(*this, when());
     armed_ = true;
   }
   void cancel_arming() noexcept {
@@ -144,10 +146,21 @@ class channel_timer final : public timer_core, public chan_source {
     if (!disarm(*this)) ++stale_;
   }
 
+  std::int64_t when() const noexcept { return when_.load(std::memory_order_relaxed); }
+  void set_when(std::int64_t when) noexcept { when_.store(when, std::memory_order_relaxed); }
+  bool pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
+  // What it was.
+  bool set_pending(bool now) noexcept {
+    const bool was = pending();
+    pending_.store(now, std::memory_order_relaxed);
+    return was;
+  }
+
   chan_state<clock::time_point> state_;
-  std::int64_t when_;        // guarded by state_.mu; of the next value, if pending_
-  std::int64_t period_;      // guarded by state_.mu; 0: one value
-  bool pending_ = true;      // guarded by state_.mu
+  // when_ and pending_ change under state_.mu only; due_at() reads them without it.
+  std::atomic<std::int64_t> when_;  // of the next value, if pending_
+  std::int64_t period_;             // guarded by state_.mu; 0: one value
+  std::atomic<bool> pending_{true};
   bool armed_ = false;       // guarded by state_.mu
   std::uint32_t stale_ = 0;  // guarded by state_.mu
 };

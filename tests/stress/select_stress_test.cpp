@@ -12,6 +12,7 @@
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
+#include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
 #include "../support/matrix.hpp"
@@ -134,6 +135,7 @@ MATRIX_TEST(SelectStress, WinnersAndLosers) {
 MATRIX_TEST(SelectStress, TimeoutsThatMeetAValue) {
   const chan<std::uint64_t> ch;
   const chan<void> stop;
+  std::atomic<bool> stopped{false};
   checksum sent;
   checksum received;
   wait_group senders;
@@ -149,13 +151,17 @@ MATRIX_TEST(SelectStress, TimeoutsThatMeetAValue) {
     });
     receivers.go([&, g] {
       dice d(g + 50);
-      for (bool running = true; running;)
-        select(on_recv(ch, [&](std::optional<std::uint64_t> v) { received.add(*v); }),
-               on_timeout(std::chrono::microseconds(d.roll(30))),
-               on_recv(stop, [&] { running = false; }));
+      const auto add = [&](std::optional<std::uint64_t> v) { received.add(*v); };
+      while (!stopped) {
+        const std::chrono::microseconds patience(d.roll(30));
+        if (g == 0) select(on_recv(ch, add), on_timeout(patience), on_recv(stop));
+        if (g == 1) select(on_recv(ch, add), on_timeout(patience));
+        if (g == 2) select(on_recv(runnel::after(patience)), on_recv(ch, add));
+      }
     });
   }
   senders.wait();
+  stopped = true;
   stop.close();
   receivers.wait();
   EXPECT_EQ(sent, received);

@@ -20,6 +20,7 @@ class case_operand {
   case_operand& operator=(const case_operand&) = delete;
 
   State* state() const noexcept { return state_; }
+  bool is_lent() const noexcept { return own_ == nullptr; }
 
  private:
   State* state_;

@@ -27,12 +27,14 @@ struct unit {};  // what a chan<void> carries
 enum class chan_outcome : std::uint8_t { done, closed, would_block, timed_out };
 
 /// What produces the values of a timer's channel: they are made when somebody looks, not buffered, so that none is
-/// stale after a stop or reset. The channel is a part of it. All functions but orphaned() are called with the
-/// channel's lock held.
+/// stale after a stop or reset. The channel is a part of it. All functions but due_at() and orphaned() are called with
+/// the channel's lock held.
 class chan_source {
  public:
   /// True and the time it was due, once per expiry.
   virtual bool take(std::int64_t& due) noexcept = 0;
+  /// When there was or will be something to take, at some instant during the call; `never` after it was taken.
+  virtual std::int64_t due_at() const noexcept = 0;
   /// The first receiver has begun to wait / the last one has gone.
   virtual void watched() noexcept = 0;
   virtual void unwatched() noexcept = 0;
@@ -62,6 +64,8 @@ struct chan_core {
   chan_core(std::size_t cap, bool is_unbounded, bool is_abandonable) noexcept
       : unbounded(is_unbounded), abandonable(is_abandonable), capacity(cap) {}
 
+  /// True: there is nothing in it that source is the source of. The rough clock is never behind the one take() asks.
+  bool not_due() const noexcept { return source->due_at() > rough_now_ns(); }
   bool full() const noexcept { return count.load(std::memory_order_relaxed) == capacity; }
 
   // With mu held.
@@ -82,8 +86,11 @@ struct chan_core {
 };
 
 /// Blocks until a partner has taken the value at, or put one into, `slot`, or until `deadline`, with mu held on entry
-/// and free on return. Throws deadlock_error with nothing left behind.
+/// and free on return. Throws deadlock_error with nothing left behind. `Why` is the operation's own reason or
+/// wait_reason::select.
+template <wait_reason Why>
 chan_outcome wait_to_send(chan_core& c, void* slot, std::int64_t deadline);
+template <wait_reason Why>
 chan_outcome wait_to_recv(chan_core& c, void* slot, std::int64_t deadline);
 /// The same on a nil channel, where no partner ever comes.
 chan_outcome wait_on_nil(wait_reason reason, std::int64_t deadline);
@@ -101,6 +108,7 @@ struct chan_state : chan_core {
   static_assert(std::is_nothrow_destructible_v<T>,
                 "a channel's element type needs a nothrow destructor");
 
+  static constexpr bool of_times = std::is_same_v<T, clock::time_point>;  // no other has a source
   static constexpr std::size_t most_bytes = std::size_t{1}
                                             << 46;  // beyond any address space in use
   std::optional<std::deque<T>> overflow;            // the buffer of an unbounded channel
@@ -133,9 +141,11 @@ struct chan_state : chan_core {
     ::operator delete (static_cast<void*>(this), std::align_val_t{alignment});
   }
 
+  // acquire, acq_rel: with the other releases. Who has the only handle need not count: nobody else can copy it.
   void release() noexcept {
-    if (handles.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      destroy();  // acq_rel: with the other releases
+    if (handles.load(std::memory_order_acquire) == 1 ||
+        handles.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      destroy();
   }
 
   // -- with mu held --------------------------------------------------------------------------------------------------
@@ -179,7 +189,7 @@ struct chan_state : chan_core {
       wake = w->who;
       return chan_outcome::done;
     }
-    if constexpr (std::is_same_v<T, clock::time_point>) {
+    if constexpr (of_times) {
       std::int64_t due = 0;
       if (source != nullptr && source->take(due)) {
         out.emplace(clock::duration(due));
@@ -198,8 +208,10 @@ struct chan_state : chan_core {
   /// True: at some instant during the call there was nothing to receive and the channel was open. The order of the
   /// looks matters: values and senders first, closed afterwards.
   bool certainly_empty() const noexcept {
+    if constexpr (of_times)
+      if (source != nullptr && !not_due()) return false;
     return count.load(std::memory_order_acquire) == 0 && senders.empty_hint() &&
-           source == nullptr && !closed.load(std::memory_order_acquire);
+           !closed.load(std::memory_order_acquire);
   }
   /// True: at some instant during the call nothing could be sent and the channel was open.
   bool certainly_full() const noexcept {
@@ -253,11 +265,11 @@ struct chan_state : chan_core {
 // -- the operations ----------------------------------------------------------------------------------------------------
 
 /// closed: the value was left alone. deadline 0: does not block; `never`: until done.
-template <class T>
+template <wait_reason Why = wait_reason::chan_send, class T>
 chan_outcome send_until(chan_state<T>* c, T& value, std::int64_t deadline) {
   check_attention();
   if (c == nullptr) [[unlikely]]
-    return wait_on_nil(wait_reason::chan_send_nil, deadline);
+    return wait_on_nil(Why == wait_reason::select ? Why : wait_reason::chan_send_nil, deadline);
   c->mu.lock();
   agent* wake = nullptr;
   chan_outcome outcome;
@@ -272,15 +284,15 @@ chan_outcome send_until(chan_state<T>* c, T& value, std::int64_t deadline) {
     if (wake != nullptr) ready(wake);
     return outcome;
   }
-  return wait_to_send(*c, std::addressof(value), deadline);
+  return wait_to_send<Why>(*c, std::addressof(value), deadline);
 }
 
 /// closed: closed and drained.
-template <class T>
+template <wait_reason Why = wait_reason::chan_receive, class T>
 chan_outcome recv_until(chan_state<T>* c, std::optional<T>& out, std::int64_t deadline) {
   check_attention();
   if (c == nullptr) [[unlikely]]
-    return wait_on_nil(wait_reason::chan_receive_nil, deadline);
+    return wait_on_nil(Why == wait_reason::select ? Why : wait_reason::chan_receive_nil, deadline);
   c->mu.lock();
   agent* wake = nullptr;
   const chan_outcome outcome = c->try_recv(out, wake);
@@ -289,7 +301,7 @@ chan_outcome recv_until(chan_state<T>* c, std::optional<T>& out, std::int64_t de
     if (wake != nullptr) ready(wake);
     return outcome;
   }
-  return wait_to_recv(*c, &out, deadline);
+  return wait_to_recv<Why>(*c, &out, deadline);
 }
 
 }  // namespace runnel::detail
