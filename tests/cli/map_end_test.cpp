@@ -239,7 +239,7 @@ TEST(MapFailures, CancelledJobsAreNotCountedAsFailed) {
 TEST(MapFailures, FewDescriptorsMeanFewerJobsAtATime) {
   const child_result r = run_shell("ulimit -n 60; seq 60 | \"$1\" map -j 50 sleep 0.01{}");
   EXPECT_EXIT_CODE(r, 0);
-  EXPECT_ERR_HAS(r, "allows 7 jobs at a time");
+  EXPECT_ERR_HAS(r, "allows 4 jobs at a time");
 }
 
 TEST(MapFailures, JobsHaveTheLimitOfDescriptorsThatTheToolWasStartedWith) {

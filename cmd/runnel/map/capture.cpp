@@ -1,8 +1,12 @@
 #include "map/capture.hpp"
 
+#include <cerrno>
 #include <exception>
+#include <span>
 #include <system_error>
 #include <utility>
+
+#include <unistd.h>
 
 #include <runnel/poll.hpp>
 
@@ -16,21 +20,32 @@ bool would_block(const std::error_code& e) {
   return e == std::errc::resource_unavailable_try_again;
 }
 
+// 0 without a failure: the end.
+std::size_t read_what_is_there(const owned_fd& from, std::span<char> into,
+                               std::error_code& failed) {
+  ssize_t n = 0;
+  do {
+    n = ::read(from.get(), into.data(), into.size());
+  } while (n < 0 && errno == EINTR);
+  failed = n < 0 ? std::error_code(errno, std::generic_category()) : std::error_code();
+  return n < 0 ? 0 : static_cast<std::size_t>(n);
+}
+
 // Returns why it could not be done to the end.
-runnel::error move_all(const runnel::context& ended, runnel::pipe_end& from, capture& into) {
+runnel::error move_all(const runnel::context& ended, const owned_fd& from, capture& into) {
   char buffer[16 * 1024];
   std::uint64_t after_end = 0;
   for (;;) {
     const bool over = static_cast<bool>(ended.err());
     std::error_code failed;
-    const std::size_t n = from.try_read(buffer, failed);
+    const std::size_t n = read_what_is_there(from, buffer, failed);
     if (n > 0) into.add({buffer, n});
     if (over) after_end += n;
     if (after_end > most_after_end) return {};
     if (n > 0) continue;
     if (!would_block(failed)) return failed;
     if (over) return {};
-    runnel::error no_wait = runnel::wait_readable(ended, from.fd());
+    runnel::error no_wait = runnel::wait_readable(ended, from.get());
     if (no_wait && !ended.err()) return no_wait;
   }
 }
@@ -67,15 +82,15 @@ void capture::finish() {
   events_.send(lines{to_errors_, label_, std::exchange(line_, {})});
 }
 
-void drain(const runnel::context& ended, runnel::pipe_end& from, capture& into) {
+void drain(const runnel::context& ended, owned_fd& from, capture& into) {
   try {
     if (runnel::error failed = move_all(ended, from, into)) {
       into.note(std::move(failed));
-      from.close();
+      from = owned_fd();
     }
   } catch (const std::exception&) {
     into.note(runnel::error::current());
-    from.close();
+    from = owned_fd();
   }
 }
 

@@ -55,7 +55,7 @@ class capture {
 /// Moves what comes from `from` to `into` until its end; once `ended` is done, only what is in the pipe already. A
 /// process that the job left behind may hold the other end open for ever. What goes wrong, exceptions included, is
 /// noted as trouble; where nothing more can be taken the pipe is closed, so that the job does not wait for ever.
-void drain(const runnel::context& ended, runnel::pipe_end& from, capture& into);
+void drain(const runnel::context& ended, owned_fd& from, capture& into);
 
 /// Writes `text` to `to` and closes it; gives up when nobody reads any more or `ended` is done. Returns how much was
 /// written. Exceptions (no memory, no poller) end it, too.

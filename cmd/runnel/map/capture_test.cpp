@@ -1,10 +1,13 @@
 // White box: what a job writes, kept or sent line by line.
 #include "map/capture.hpp"
+#include "map/job_pipe.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <optional>
 #include <string>
@@ -112,34 +115,41 @@ TEST(Capture, RemembersTheFirstTrouble) {
   EXPECT_EQ(c.size(), 4U);
 }
 
-// A process that writes `text` and ends.
-runnel::process writer(const std::string& script) {
+// A process that writes to `to`.
+runnel::process writer(const std::string& script, job_pipe& to) {
+  EXPECT_FALSE(to.open());
   runnel::command c;
   c.arguments = {"sh", "-c", script};
-  c.output = runnel::redirect::pipe();
+  c.output = to.redirect();
   return runnel::spawn(c);
 }
 
-TEST(Drain, MovesAllUntilTheEnd) {
+TEST(Drain, MovesAllUntilTheJobHasEnded) {
   runnel::run([] {
-    runnel::process p = writer("head -c 500000 /dev/zero; echo end");
+    auto [ended, end] = runnel::with_cancel(runnel::background());
+    job_pipe pipe;
+    runnel::process p = writer("head -c 500000 /dev/zero; echo end", pipe);
     capture c;
-    drain(runnel::background(), p.output(), c);
+    runnel::wait_group moving;
+    moving.go([&, &ended = ended] { drain(ended, pipe.reader(), c); });
+    EXPECT_FALSE(p.wait());
+    end();
+    moving.wait();
     EXPECT_EQ(c.size(), 500'004U);
     EXPECT_TRUE(c.take().text().ends_with("end\n"));
     EXPECT_FALSE(c.trouble());
-    static_cast<void>(p.wait());
   });
 }
 
 TEST(Drain, WhereItIsOverTakesWhatIsThere) {
   runnel::run([] {
     auto [ended, end] = runnel::with_cancel(runnel::background());
-    runnel::process p = writer("echo text; exec sleep 1000");
-    static_cast<void>(runnel::wait_readable(p.output().fd()));
+    job_pipe pipe;
+    runnel::process p = writer("echo text; exec sleep 1000", pipe);
+    static_cast<void>(runnel::wait_readable(pipe.reader().get()));
     end();
     capture c;
-    drain(ended, p.output(), c);
+    drain(ended, pipe.reader(), c);
     EXPECT_EQ(c.take().text(), "text\n");
     EXPECT_FALSE(c.trouble());
     static_cast<void>(p.kill(SIGKILL));
@@ -149,7 +159,7 @@ TEST(Drain, WhereItIsOverTakesWhatIsThere) {
 
 TEST(Drain, WhatCannotBeReadIsTroubleAndEndsIt) {
   runnel::run([] {
-    runnel::pipe_end closed;
+    owned_fd closed;
     capture c;
     drain(runnel::background(), closed, c);
     EXPECT_TRUE(c.trouble().is(std::errc::bad_file_descriptor));
@@ -161,13 +171,36 @@ TEST(Drain, AnExceptionIsTroubleAndTheJobDoesNotWaitForEver) {
   runnel::run([] {
     runnel::chan<event> events(1);
     events.close();
-    runnel::process p = writer("echo line; exec cat /dev/zero");
+    job_pipe pipe;
+    runnel::process p = writer("echo line; exec cat /dev/zero", pipe);
     capture c(events, "label", false);
-    drain(runnel::background(), p.output(), c);
+    drain(runnel::background(), pipe.reader(), c);
     EXPECT_TRUE(c.trouble());
     static_cast<void>(p.wait());
     EXPECT_EQ(p.status().signal, SIGPIPE);
   });
+}
+
+TEST(JobPipe, TheEndOfTheJobWakesNobodyWhoReads) {
+  runnel::run([] {
+    job_pipe pipe;
+    runnel::process p = writer(":", pipe);
+    static_cast<void>(p.wait());
+    char byte = 0;
+    EXPECT_EQ(::read(pipe.reader().get(), &byte, 1), -1);
+    EXPECT_EQ(errno, EAGAIN);
+  });
+}
+
+TEST(JobPipe, TellsWhyThereIsNone) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  job_pipe pipe;
+  const std::error_code failed = pipe.open();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(failed, std::errc::too_many_files_open);
 }
 
 TEST(Feed, TellsHowMuchWasTaken) {

@@ -42,10 +42,10 @@ int print_commands(const command_template& command, const resumed& done_before,
 }
 
 // Raises the soft limit of descriptors if so many jobs need that, and lowers the number of jobs to what the hard limit
-// allows. A job that runs has two pipes and its process's descriptor; some more are for starting one.
+// allows. A job that runs has both ends of two pipes and its process's descriptor; some more are for starting one.
 void provide_descriptors(map_options& o) {
   constexpr rlim_t own = 32;
-  const rlim_t per_job = o.results.empty() ? 4 : 6;
+  const rlim_t per_job = o.results.empty() ? 6 : 8;
   rlimit limit{};
   if (o.group == grouping::none || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t needed = own + per_job * static_cast<rlim_t>(o.max_jobs);

@@ -189,17 +189,26 @@ void runner::try_once(const job& j, const std::vector<std::string>& argv, finish
   done.errors = errors.take();
 }
 
-runnel::command runner::process_command(const std::vector<std::string>& argv) const {
+runnel::process runner::start(const std::vector<std::string>& argv, job_pipe& output,
+                              job_pipe& errors, std::error_code& failed) const {
   runnel::command c;
   c.arguments = argv;
   if (argv.front() == program_) c.program = program_path_;
   c.input = options_.pipe ? runnel::redirect::pipe() : runnel::redirect::null();
   c.new_group = true;
   if (captures()) {
-    c.output = runnel::redirect::pipe();
-    c.errors = runnel::redirect::pipe();
+    failed = output.open();
+    if (!failed) failed = errors.open();
+    if (failed) return {};
+    c.output = output.redirect();
+    c.errors = errors.redirect();
   }
-  return c;
+  runnel::process p = runnel::spawn(c, failed);
+  if (failed != std::errc::executable_format_error) return p;
+  // A script that does not say what it is for, as execvp(3) would run it.
+  c.arguments.insert(c.arguments.begin(), "/bin/sh");
+  if (!c.program.empty()) c.arguments[1] = std::exchange(c.program, {});
+  return runnel::spawn(c, failed);
 }
 
 void runner::execute(const job& j, const std::vector<std::string>& argv, job_result& r,
@@ -208,8 +217,9 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   const auto begin = std::chrono::steady_clock::now();
   forget_attempt(r);
   std::error_code failed;
-  runnel::process p = runnel::spawn(process_command(argv), failed);
-  if (failed == std::errc::executable_format_error) p = run_as_script(argv, failed);
+  job_pipe output_pipe;
+  job_pipe errors_pipe;
+  runnel::process p = start(argv, output_pipe, errors_pipe, failed);
   if (failed) {
     refuse(r, start_failure(argv.front(), failed));
     if (failed == std::errc::no_such_file_or_directory) r.exit_code = status_not_found;
@@ -225,8 +235,8 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
       streams.wait();
     });
     if (captures()) {
-      streams.go([&, &ended = ended] { drain(ended, p.output(), output); });
-      streams.go([&, &ended = ended] { drain(ended, p.errors(), errors); });
+      streams.go([&, &ended = ended] { drain(ended, output_pipe.reader(), output); });
+      streams.go([&, &ended = ended] { drain(ended, errors_pipe.reader(), errors); });
     }
     if (options_.pipe)
       streams.go([&, &ended = ended] { r.bytes_in = feed(ended, p.input(), j.block); });
@@ -234,15 +244,6 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
     r.runtime = std::chrono::steady_clock::now() - begin;
   }
   fill_usage(r, p.status());
-}
-
-// A script that does not say what it is for, as execvp(3) would run it.
-runnel::process runner::run_as_script(const std::vector<std::string>& argv,
-                                      std::error_code& failed) const {
-  runnel::command c = process_command(argv);
-  c.arguments.insert(c.arguments.begin(), "/bin/sh");
-  if (!c.program.empty()) c.arguments[1] = std::exchange(c.program, {});
-  return runnel::spawn(c, failed);
 }
 
 // The tool may have raised its own. In the job's first moments it still has that.

@@ -12,6 +12,7 @@
 #include "map/command_template.hpp"
 #include "map/events.hpp"
 #include "map/job.hpp"
+#include "map/job_pipe.hpp"
 #include "map/options.hpp"
 #include "map/results.hpp"
 #include "map/start_gate.hpp"
@@ -43,9 +44,8 @@ class runner {
   bool may_try_again(const finished& done) const;
   void execute(const job& j, const std::vector<std::string>& argv, job_result& r, capture& output,
                capture& errors) const;
-  runnel::command process_command(const std::vector<std::string>& argv) const;
-  runnel::process run_as_script(const std::vector<std::string>& argv,
-                                std::error_code& failed) const;
+  runnel::process start(const std::vector<std::string>& argv, job_pipe& output, job_pipe& errors,
+                        std::error_code& failed) const;
   void restore_limit(const runnel::process& p) const;
   outcome wait_for_end(runnel::process& p) const;
   void end_group(runnel::process& p) const;
