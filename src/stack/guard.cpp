@@ -2,33 +2,69 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 
 #include "base/env.hpp"
 #include "stack/stack.hpp"
 
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
 namespace runnel::detail {
 namespace {
 
-constexpr int madv_guard_install = 102;  // MADV_GUARD_INSTALL, newer than most headers
+// Newer than most headers.
+constexpr int madv_guard_install = 102;    // MADV_GUARD_INSTALL, Linux 6.13
+constexpr int madv_populate_write = 23;    // MADV_POPULATE_WRITE, Linux 5.14
+constexpr long sys_process_madvise = 440;  // SYS_process_madvise
+constexpr int pidfd_self = -10001;         // PIDFD_SELF_THREAD_GROUP, as numbered in Linux 6.18
 constexpr long mappings_left_to_others = 8192;
 
 std::atomic<bool> only_mprotect{false};
 std::atomic<long> mappings_used{0};
 
+std::size_t page_size() noexcept { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
 // Emulators and sandboxes accept advice that they do not know: so the page is tried out, by a
 // system call that writes to it (valgrind would read the path of access() itself, and fall over).
-bool kernel_has_guards() noexcept {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+template <class Install>
+bool makes_guards(Install install) noexcept {
+  const std::size_t page = page_size();
   void* probe = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (probe == MAP_FAILED) return false;
-  const bool has = madvise(probe, page, madv_guard_install) == 0 &&
-                   syscall(SYS_times, probe) == -1 && errno == EFAULT;
+  const bool does =
+      install(iovec{probe, page}) && syscall(SYS_times, probe) == -1 && errno == EFAULT;
   munmap(probe, page);
-  return has;
+  return does;
+}
+
+bool advise(const iovec& range, int advice) noexcept {
+  return madvise(range.iov_base, range.iov_len, advice) == 0;
+}
+
+// By the number that stands for the calling process, which a child has of itself after fork().
+bool advise_all(std::span<const iovec> ranges, int advice) noexcept {
+  std::size_t bytes = 0;
+  for (const iovec& r : ranges) bytes += r.iov_len;
+  const long done =
+      syscall(sys_process_madvise, pidfd_self, ranges.data(), ranges.size(), advice, 0);
+  return done >= 0 && static_cast<std::size_t>(done) == bytes;
+}
+
+// valgrind does not know the call, and says so.
+bool kernel_advises_many() noexcept {
+#if __has_include(<valgrind/valgrind.h>)
+  if (RUNNING_ON_VALGRIND != 0) return false;
+#endif
+  return makes_guards(
+      [](const iovec& page) { return advise_all(std::span(&page, 1), madv_guard_install); });
 }
 
 long mapping_budget() noexcept {
@@ -42,7 +78,10 @@ long mapping_budget() noexcept {
 
 guard_kind choose() noexcept {
   if (env().stack_guard == env_choice::off) return guard_kind::none;
-  return !only_mprotect && kernel_has_guards() ? guard_kind::guard_install : guard_kind::mprotect;
+  const bool has_guards = !only_mprotect && makes_guards([](const iovec& page) {
+    return advise(page, madv_guard_install);
+  });
+  return has_guards ? guard_kind::guard_install : guard_kind::mprotect;
 }
 
 }  // namespace
@@ -59,7 +98,7 @@ int install_guard(std::byte* low, std::size_t bytes) noexcept {
     case guard_kind::none:
       return 0;
     case guard_kind::guard_install:
-      return madvise(low, bytes, madv_guard_install) == 0 ? 0 : errno;
+      return advise({low, bytes}, madv_guard_install) ? 0 : errno;
     case guard_kind::mprotect:
       break;
   }
@@ -72,6 +111,22 @@ int install_guard(std::byte* low, std::size_t bytes) noexcept {
   if (mprotect(low, bytes, PROT_NONE) == 0) return 0;
   mappings_used.fetch_sub(2);
   return errno;
+}
+
+bool install_guards(std::span<const new_stack> stacks, std::size_t bytes) noexcept {
+  static const bool possible = guards() == guard_kind::guard_install && kernel_advises_many();
+  if (!possible) return false;
+  static const std::size_t page = page_size();
+  std::array<iovec, most_new_stacks> guarded;
+  std::array<iovec, most_new_stacks> touched;
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    std::byte* const first = stacks[i].first_touched;
+    guarded[i] = {stacks[i].guard, bytes};
+    touched[i] = {first - reinterpret_cast<std::uintptr_t>(first) % page, page};
+  }
+  if (!advise_all(std::span(guarded).first(stacks.size()), madv_guard_install)) return false;
+  advise_all(std::span(touched).first(stacks.size()), madv_populate_write);  // or else by faults
+  return true;
 }
 
 }  // namespace runnel::detail

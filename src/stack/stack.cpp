@@ -1,6 +1,7 @@
 #include "stack/stack.hpp"
 
 #include <sys/mman.h>
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -76,7 +78,7 @@ void stack_class::add_slab() {
     no_more_stacks(size(), error);
   }
   madvise(base, bytes, MADV_NOHUGEPAGE);  // a touched page must not become 2 MiB
-  *s = slab{fresh_, static_cast<std::byte*>(base), static_cast<std::uint32_t>(slots), 0};
+  *s = slab{fresh_, static_cast<std::byte*>(base), static_cast<std::uint32_t>(slots), 0, 0};
   fresh_ = s;
   slots_ += slots;
 }
@@ -103,11 +105,28 @@ void stack_class::allow_cache() {
   kept_ += most_cached;
 }
 
+// Called with mu_ held. Of a slab of which many were needed many will be: so as many more as there are, within limits.
+void stack_class::make_ready(slab& s) {
+  std::array<new_stack, most_new_stacks> next;
+  const std::uint32_t n = std::min({s.used, s.slots - s.used, std::uint32_t{most_new_stacks}});
+  for (std::uint32_t i = 0; i < n; ++i) {
+    std::byte* const slot = s.base + (s.used + i) * slot_bytes();
+    next[i] = {slot, reinterpret_cast<std::byte*>(block_in(slot))};
+  }
+  if (n > 1 && install_guards(std::span(next).first(n), guard_bytes)) {
+    s.ready = s.used + n;
+    return;
+  }
+  std::byte* const slot = s.base + s.used * slot_bytes();
+  if (const int error = install_guard(slot, guard_bytes); error != 0) no_more_stacks(size(), error);
+  s.ready = s.used + 1;
+}
+
 // Called with mu_ held. There is one: it was promised.
 std::byte* stack_class::fresh_slot() {
   slab& s = *fresh_;
-  std::byte* slot = s.base + s.used * slot_bytes();
-  if (const int error = install_guard(slot, guard_bytes); error != 0) no_more_stacks(size(), error);
+  if (s.used == s.ready) make_ready(s);
+  std::byte* const slot = s.base + s.used * slot_bytes();
   tell_valgrind(slot + guard_bytes, size());
   if (++s.used == s.slots) {
     fresh_ = s.next;

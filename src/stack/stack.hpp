@@ -64,13 +64,15 @@ class stack_class {
     slab* next;
     std::byte* base;
     std::uint32_t slots;
-    std::uint32_t used;  // slots below this were handed out at some time
+    std::uint32_t used;   // slots below this were handed out at some time
+    std::uint32_t ready;  // slots below this have their guards
   };
 
   std::size_t slot_bytes() const noexcept { return size() + guard_bytes; }
   stack_block* block_in(std::byte* slot) const noexcept;
   stack_block* carve();
   std::byte* fresh_slot();
+  void make_ready(slab& s);
   void map_slots(std::uint64_t at_least);
   void add_slab();
   void cool(free_list<stack_block> idle) noexcept;
