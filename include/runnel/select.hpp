@@ -100,7 +100,7 @@ class recv_case_base : public case_base {
   void dequeue(waiter& w) noexcept final { from_.state()->dequeue_receiver(w); }
   void complete(waiter&) noexcept final {}
   bool miss_hint() noexcept final { return from_.state()->certainly_empty(); }
-  /// The whole select where beside this case there is but a timeout: false if `deadline` came first. 0: without blocking.
+  /// The whole select, where beside this case there is but a timeout: false if `deadline` came first. 0: does not block.
   bool goes_by(std::int64_t deadline) {
     value_.reset();
     const chan_outcome outcome = recv_until<wait_reason::select>(from_.state(), value_, deadline);
@@ -129,7 +129,7 @@ class recv_case_base : public case_base {
   /// What was received; the case keeps nothing of it.
   std::optional<chan_value<T>> take() noexcept {
     if constexpr (chan_state_of<T>::of_times)
-      if (!value_) goes_by(0);
+      if (!value_) goes_by(0);  // it may have been but a deadline
     if (!value_) return std::nullopt;
     std::optional<chan_value<T>> taken(std::in_place, *std::move(value_));
     value_.reset();
@@ -196,7 +196,7 @@ class send_case final : public case_base {
     outcome_ = w.ok ? chan_outcome::done : chan_outcome::closed;
   }
   bool miss_hint() noexcept override { return to_.state()->certainly_full(); }
-  /// As for recv_case.
+  /// As recv_case's.
   bool goes_by(std::int64_t deadline) {
     outcome_ = send_until<wait_reason::select>(to_.state(), value_, deadline);
     return outcome_ == chan_outcome::done || outcome_ == chan_outcome::closed;

@@ -184,13 +184,13 @@ MATRIX_TEST(TimerMany, AZeroResetReachesOneWhoKeepsReceiving_TM36) {
 
 // Memory of timers is kept by the processor that they end on: no two may get the same, and none may be kept for ever.
 MATRIX_TEST(TimerMany, OnesMadeHereEndThere) {
-  const int each = scaled(20'000);
+  constexpr int each = scaled(20'000);
   const runnel::chan<timer> from_goroutines(500);
   const runnel::chan<timer> from_threads(500);
-  const auto make = [each](const runnel::chan<timer>& to) {
+  const auto make = [](const runnel::chan<timer>& to) {
     for (int i = 0; i < each; ++i) to.send(timer(i % 3 == 0 ? 0s : 1h));
   };
-  const auto end = [each](const runnel::chan<timer>& from) {
+  const auto end = [](const runnel::chan<timer>& from) {
     for (int i = 0; i < each; ++i) {
       timer t = *from.recv();
       const auto c = t.chan();
