@@ -11,11 +11,8 @@
 #include <cstdio>
 
 #include "base/env.hpp"
+#include "base/valgrind.hpp"
 #include "stack/stack.hpp"
-
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
 
 namespace runnel::detail {
 namespace {
@@ -60,9 +57,7 @@ bool advise_all(std::span<const iovec> ranges, int advice) noexcept {
 
 // valgrind does not know the call, and says so.
 bool kernel_advises_many() noexcept {
-#if __has_include(<valgrind/valgrind.h>)
-  if (RUNNING_ON_VALGRIND != 0) return false;
-#endif
+  if (runs_under_valgrind()) return false;
   return makes_guards(
       [](const iovec& page) { return advise_all(std::span(&page, 1), madv_guard_install); });
 }
@@ -113,9 +108,13 @@ int install_guard(std::byte* low, std::size_t bytes) noexcept {
   return errno;
 }
 
-bool install_guards(std::span<const new_stack> stacks, std::size_t bytes) noexcept {
+bool many_guards_at_once() noexcept {
   static const bool possible = guards() == guard_kind::guard_install && kernel_advises_many();
-  if (!possible) return false;
+  return possible;
+}
+
+bool install_guards(std::span<const new_stack> stacks, std::size_t bytes) noexcept {
+  if (!many_guards_at_once()) return false;
   static const std::size_t page = page_size();
   std::array<iovec, most_new_stacks> guarded;
   std::array<iovec, most_new_stacks> touched;

@@ -14,11 +14,10 @@
 #include <system_error>
 #include <utility>
 
-#include "stack/guard.hpp"
+#include <runnel/detail/park.hpp>
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
+#include "base/valgrind.hpp"
+#include "stack/guard.hpp"
 
 namespace runnel::detail {
 namespace {
@@ -38,13 +37,6 @@ constexpr auto make_classes(std::index_sequence<I...>) noexcept {
       "runnel: cannot map a goroutine stack of " + std::to_string(size) +
           " bytes (the limit of mappings is vm.max_map_count; RUNNEL_STACK_GUARD=off goes on "
           "without guards)");
-}
-
-// So that it can tell a change of stacks from a large frame. Slots stay stacks for ever.
-void tell_valgrind([[maybe_unused]] std::byte* low, [[maybe_unused]] std::size_t bytes) noexcept {
-#if __has_include(<valgrind/valgrind.h>)
-  VALGRIND_STACK_REGISTER(low, low + bytes);
-#endif
 }
 
 }  // namespace
@@ -67,20 +59,25 @@ stack_block* stack_class::block_in(std::byte* slot) const noexcept {
 void stack_class::add_slab() {
   std::size_t slots = slab_bytes_wanted / slot_bytes();
   if (slots == 0) slots = 1;
-  auto* s = static_cast<slab*>(std::malloc(sizeof(slab)));
-  if (s == nullptr) throw std::bad_alloc();
   const std::size_t bytes = slots * slot_bytes();
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (base == MAP_FAILED) {
-    const int error = errno;
-    std::free(s);
-    no_more_stacks(size(), error);
-  }
+  if (base == MAP_FAILED) no_more_stacks(size(), errno);
   madvise(base, bytes, MADV_NOHUGEPAGE);  // a touched page must not become 2 MiB
-  *s = slab{fresh_, static_cast<std::byte*>(base), static_cast<std::uint32_t>(slots), 0, 0};
-  fresh_ = s;
+  if (!add_unused({static_cast<std::byte*>(base), static_cast<std::uint32_t>(slots)})) {
+    munmap(base, bytes);
+    throw std::bad_alloc();
+  }
   slots_ += slots;
+}
+
+// Called with mu_ held.
+bool stack_class::add_unused(slot_run slots) noexcept {
+  auto* s = static_cast<slab*>(std::malloc(sizeof(slab)));
+  if (s == nullptr) return false;
+  *s = slab{fresh_, slots.first, slots.count, 0};
+  fresh_ = s;
+  return true;
 }
 
 // Called with mu_ held.
@@ -105,39 +102,56 @@ void stack_class::allow_cache() {
   kept_ += most_cached;
 }
 
-// Called with mu_ held. Of a slab of which many were needed many will be: so as many more as there are, within limits.
-void stack_class::make_ready(slab& s) {
-  std::array<new_stack, most_new_stacks> next;
-  const std::uint32_t n = std::min({s.used, s.slots - s.used, std::uint32_t{most_new_stacks}});
-  for (std::uint32_t i = 0; i < n; ++i) {
-    std::byte* const slot = s.base + (s.used + i) * slot_bytes();
-    next[i] = {slot, reinterpret_cast<std::byte*>(block_in(slot))};
-  }
-  if (n > 1 && install_guards(std::span(next).first(n), guard_bytes)) {
-    s.ready = s.used + n;
-    return;
-  }
-  std::byte* const slot = s.base + s.used * slot_bytes();
-  if (const int error = install_guard(slot, guard_bytes); error != 0) no_more_stacks(size(), error);
-  s.ready = s.used + 1;
-}
-
-// Called with mu_ held. There is one: it was promised.
-std::byte* stack_class::fresh_slot() {
+// Called with mu_ held. There are some: they were promised. Of a slab of which many were needed many will be: as many more
+// as there are, within limits.
+stack_class::slot_run stack_class::unused_slots(std::uint32_t most) noexcept {
   slab& s = *fresh_;
-  if (s.used == s.ready) make_ready(s);
-  std::byte* const slot = s.base + s.used * slot_bytes();
-  tell_valgrind(slot + guard_bytes, size());
-  if (++s.used == s.slots) {
+  const std::uint32_t n = std::min({std::max(s.used, 1U), s.slots - s.used, most});
+  const slot_run taken{s.base + s.used * slot_bytes(), n};
+  s.used += n;
+  if (s.used == s.slots) {
     fresh_ = s.next;
     std::free(&s);
   }
-  return slot;
+  return taken;
 }
 
-// Called with mu_ held.
-stack_block* stack_class::carve() {
-  std::byte* slot = cold_count_ > 0 ? cold_[--cold_count_] : fresh_slot();
+// How many of them have their guards now; errno, if not all.
+std::uint32_t stack_class::guard(slot_run fresh) const noexcept {
+  std::array<new_stack, most_new_stacks> stacks;
+  for (std::uint32_t i = 0; i < fresh.count; ++i) {
+    std::byte* const slot = fresh.first + i * slot_bytes();
+    stacks[i] = {slot, reinterpret_cast<std::byte*>(block_in(slot))};
+  }
+  if (fresh.count > 1 && install_guards(std::span(stacks).first(fresh.count), guard_bytes))
+    return fresh.count;
+  for (std::uint32_t i = 0; i < fresh.count; ++i) {
+    errno = install_guard(stacks[i].guard, guard_bytes);
+    if (errno != 0) return i;
+  }
+  return fresh.count;
+}
+
+// Called with mu_ released: others need not wait until the kernel has made guards and found memory.
+free_list<stack_block> stack_class::make_blocks(slot_run fresh) {
+  const std::uint32_t guarded = guard(fresh);
+  if (guarded < fresh.count) {
+    const int error = errno;
+    const std::lock_guard lock(mu_);
+    if (!add_unused({fresh.first + guarded * slot_bytes(), fresh.count - guarded}))
+      fatal("out of memory for stacks");
+    if (guarded == 0) no_more_stacks(size(), error);
+  }
+  free_list<stack_block> blocks;
+  for (std::uint32_t i = guarded; i > 0; --i) {
+    std::byte* const slot = fresh.first + (i - 1) * slot_bytes();
+    tell_valgrind_of_stack(slot + guard_bytes, slot + slot_bytes());  // for ever
+    blocks.push(make_block(slot));
+  }
+  return blocks;
+}
+
+stack_block* stack_class::make_block(std::byte* slot) noexcept {
   stack_block* b = block_in(slot);
   b->low = slot + guard_bytes;
   b->owner = this;
@@ -145,16 +159,31 @@ stack_block* stack_class::carve() {
 }
 
 free_list<stack_block> stack_class::take() {
-  const std::lock_guard lock(mu_);
+  std::unique_lock lock(mu_);
   free_list<stack_block> some = hot_.take();
-  if (some.count == 0) some.push(carve());
-  return some;
+  if (some.count > 0) return some;
+  if (cold_count_ > 0) {
+    std::byte* const slot = cold_[--cold_count_];
+    lock.unlock();  // the kernel has to find memory
+    some.push(make_block(slot));
+    return some;
+  }
+  const slot_run fresh = unused_slots(many_guards_at_once() ? most_new_stacks : 1);
+  lock.unlock();
+  return make_blocks(fresh);
 }
 
 stack_block* stack_class::take_one() {
-  const std::lock_guard lock(mu_);
-  stack_block* b = hot_.take_one();
-  return b != nullptr ? b : carve();
+  std::unique_lock lock(mu_);
+  if (stack_block* b = hot_.take_one()) return b;
+  if (cold_count_ > 0) {
+    std::byte* const slot = cold_[--cold_count_];
+    lock.unlock();
+    return make_block(slot);
+  }
+  const slot_run fresh = unused_slots(1);
+  lock.unlock();
+  return make_blocks(fresh).head;
 }
 
 void stack_class::give(free_list<stack_block> batch) noexcept {
@@ -187,10 +216,7 @@ void stack_class::cool(free_list<stack_block> idle) noexcept {
     madvise(low, size(), MADV_DONTNEED);  // the guard below stays
     const std::lock_guard lock(mu_);
     if (remember_cold(low - guard_bytes)) continue;
-    stack_block* b = block_in(low - guard_bytes);
-    b->low = low;
-    b->owner = this;
-    hot_.give_one(b);
+    hot_.give_one(make_block(low - guard_bytes));
   }
 }
 

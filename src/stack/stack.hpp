@@ -64,17 +64,23 @@ class stack_class {
     slab* next;
     std::byte* base;
     std::uint32_t slots;
-    std::uint32_t used;   // slots below this were handed out at some time
-    std::uint32_t ready;  // slots below this have their guards
+    std::uint32_t used;  // slots below this were handed out at some time
+  };
+  // Slots side by side.
+  struct slot_run {
+    std::byte* first;
+    std::uint32_t count;
   };
 
   std::size_t slot_bytes() const noexcept { return size() + guard_bytes; }
   stack_block* block_in(std::byte* slot) const noexcept;
-  stack_block* carve();
-  std::byte* fresh_slot();
-  void make_ready(slab& s);
+  stack_block* make_block(std::byte* slot) noexcept;
+  slot_run unused_slots(std::uint32_t most) noexcept;
+  std::uint32_t guard(slot_run fresh) const noexcept;
+  free_list<stack_block> make_blocks(slot_run fresh);
   void map_slots(std::uint64_t at_least);
   void add_slab();
+  bool add_unused(slot_run slots) noexcept;
   void cool(free_list<stack_block> idle) noexcept;
   bool remember_cold(std::byte* slot) noexcept;
 
