@@ -81,7 +81,7 @@ class monitor {
   // False: nothing runs.
   bool look_at_processors(std::int64_t now) {
     const std::uint32_t n = sched.processors.load();
-    if (seen_.size() < n) seen_.resize(n);
+    while (seen_.size() < n) seen_.push_back({.tick_since = now, .slice_since = now});
     lower_attention();
     polled_ = false;
     for (std::uint32_t i = 0; i < n; ++i)
