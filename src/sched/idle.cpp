@@ -110,13 +110,24 @@ void adapt_gathering(std::uint32_t fired) noexcept {
     least = least > first_gathering ? least / 2 : 0;
 }
 
+// Nobody was woken for what the watcher made ready before it was active itself. One of these it runs.
+void wake_for_the_others(processor& p, std::int64_t from) noexcept {
+  const auto started = static_cast<std::uint32_t>(p.started_here.mark() - from);
+  const std::uint32_t ready = p.woken.size() + started + (p.next.load() != nullptr ? 1 : 0);
+  if (ready < 2) return;
+  p.wakes_skipped += ready - 2;
+  wake_patiently(p);
+}
+
 // What the watcher found due goes to whoever may run it: itself if a processor is spare. What it has started stands from
 // the mark `from`. True: it is active now.
 bool activate_watcher(processor& p, std::int64_t from) noexcept {
   if (p.next.load() == nullptr && p.woken.empty() && p.started_here.mark() == from) return false;
   if (take_spare()) {
     if (remove_idle(p)) {
+      p.status.store(processor_status::searching);
       count_active();
+      wake_for_the_others(p, from);
       return true;
     }
     sched.spare.fetch_add(1);
@@ -225,6 +236,8 @@ void wake_for_work() noexcept {
 void wake_patiently(processor& p) noexcept {
   if (sched.spare.load() <= 0 || sched.spinning.load() != 0) [[likely]]
     return;
+  // The watcher, which is about to become active itself.
+  if (p.status.load(std::memory_order_relaxed) == processor_status::idle) return;
   if (++p.wakes_skipped < sched.patience.load(std::memory_order_relaxed)) return;
   p.wakes_skipped = 0;
   wake_for_work();
