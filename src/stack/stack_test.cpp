@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include "stack/guard.hpp"
@@ -55,6 +57,32 @@ TEST(Stacks, EachHasItsGuard) {
 TEST(Stacks, EachHasItsGuardWhereThatTakesMappings) {
   use_mprotect_guards();
   expect_guarded(least_stack_log2);
+}
+
+// As processors do, which take as many as there are.
+TEST(Stacks, ThreadsThatTakeThemTogetherGetDifferentOnes) {
+  stack_class stacks(least_stack_log2);
+  constexpr std::uint32_t each = 500;
+  std::array<std::vector<stack_block*>, 4> taken;
+  stacks.promise(taken.size() * (each + most_cached));
+  std::vector<std::thread> threads;
+  for (auto& mine : taken) {
+    threads.emplace_back([&] {
+      while (mine.size() < each)
+        for (free_list<stack_block> some = stacks.take(); some.count > 0;)
+          mine.push_back(some.pop());
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  std::set<std::byte*> lows;
+  for (const auto& mine : taken) {
+    for (const stack_block* b : mine) {
+      EXPECT_TRUE(lows.insert(b->low).second);
+      EXPECT_FALSE(can_be_written(b->low - guard_bytes));
+      EXPECT_TRUE(can_be_written(b->low));
+      EXPECT_EQ(b->owner, &stacks);
+    }
+  }
 }
 
 TEST(Stacks, ManyGuardsAtOnce) {
