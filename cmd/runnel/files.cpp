@@ -40,6 +40,14 @@ owned_fd::~owned_fd() {
 
 runnel::error errno_error() { return std::error_code(errno, std::generic_category()); }
 
+ssize_t read_some(int fd, std::span<char> into) {
+  ssize_t n = 0;
+  do {
+    n = ::read(fd, into.data(), into.size());
+  } while (n < 0 && errno == EINTR);
+  return n;
+}
+
 runnel::error write_all(int fd, std::string_view text, std::size_t* written) {
   std::size_t unused = 0;
   std::size_t& done = written != nullptr ? *written : unused;

@@ -1,8 +1,11 @@
 // Descriptors with an owner, files that appear whole or not at all, and files without a name.
 #pragma once
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +43,9 @@ runnel::error errno_error();
 /// there, also on failure. Where a non-blocking descriptor has no room the goroutine waits; any other
 /// blocks in the kernel. Returns the error of write(2), but for EINTR and EAGAIN, or of that wait.
 runnel::error write_all(int fd, std::string_view text, std::size_t* written = nullptr);
+
+/// As read(2), but begins again where a signal interrupts it.
+ssize_t read_some(int fd, std::span<char> into);
 
 /// A file that is written under another name beside its own and takes its place when it is complete,
 /// so that no reader sees a part of it, and a failure leaves what was there before. What is not a

@@ -110,9 +110,9 @@ class recv_case_base : public case_base {
   /// A timer that nobody else can receive from, stop or reset, as this case has the only handle: on_recv(after(1s)).
   /// When it is due its value is there for run() to take.
   bool is_but_a_deadline() const noexcept requires chan_state_of<T>::of_times {
+    if (from_.is_lent()) return false;  // as a channel that is null is
     const auto* state = from_.state();
-    return state != nullptr && state->source != nullptr && !from_.is_lent() &&
-           state->handles.load(std::memory_order_acquire) == 1;
+    return state->source != nullptr && state->handles.load(std::memory_order_acquire) == 1;
   }
   /// Only for such a one.
   bool may_be_due() const noexcept requires chan_state_of<T>::of_times {
