@@ -90,8 +90,9 @@ struct scheduler {
   // -- installed by the runtime before the first goroutine -----------------------------------------------------------
   timer_driver* timers = nullptr;
   poll_driver* poller = nullptr;
-  void (*wake_monitor)() = nullptr;         // something runs again: sysmon has to look
-  std::atomic<std::int64_t> coarse_now{0};  // kept by sysmon, good to its tick
+  void (*wake_monitor)() = nullptr;           // something runs again: sysmon has to look
+  std::atomic<std::int64_t> coarse_now{0};    // kept by sysmon, good to its tick
+  std::atomic<bool> monitor_is_batch{false};  // sysmon's thread is SCHED_BATCH, unlike the program
 };
 
 extern scheduler sched;

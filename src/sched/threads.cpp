@@ -1,6 +1,7 @@
 // The threads that processors run on.
 #include <cxxabi.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <cstdlib>
@@ -28,8 +29,16 @@ void loop(processor* p) {
   while (p != nullptr) p = switch_into(*p, *find_work(*p));
 }
 
+// A thread that sysmon has made would be scheduled as sysmon is.
+void do_not_take_after_sysmon() noexcept {
+  if (!sched.monitor_is_batch.load() || sched_getscheduler(0) != SCHED_BATCH) return;
+  constexpr sched_param no_priority{};
+  sched_setscheduler(0, SCHED_OTHER, &no_priority);
+}
+
 void* thread_main(void* arg) {
   auto& p = *static_cast<processor*>(arg);
+  do_not_take_after_sysmon();
   pthread_setname_np(pthread_self(), "runnel-worker");
   install_signal_stack();
   set_current_processor(&p);

@@ -265,8 +265,9 @@ class monitor {
 // or else at the kernel's next tick.
 void interrupt_nobody() noexcept {
   if (sched_getscheduler(0) != SCHED_OTHER) return;
-  constexpr sched_param as_before{};
-  sched_setscheduler(0, SCHED_BATCH, &as_before);
+  constexpr sched_param no_priority{};
+  sched.monitor_is_batch.store(true);  // first, lest a thread that is made meanwhile is not told
+  if (sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0) sched.monitor_is_batch.store(false);
 }
 
 void* monitor_main(void*) {
