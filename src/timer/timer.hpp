@@ -1,7 +1,7 @@
-// Timers: one heap per processor, of nodes that live in the waiting goroutine or in a timer object.
+// Timers: one queue per processor, of nodes that live in the waiting goroutine or in a timer object.
 //
-// A wait node is claimed under the heap's lock: after disarm() has had that lock, nothing touches the node any more.
-// A timer object is owned by its heap while armed (one reference); it fires without the lock.
+// A wait node is claimed under the queue's lock: after disarm() has had that lock, nothing touches the node any more.
+// A timer object is owned by its queue while armed (one reference); it fires without the lock.
 #pragma once
 #include <atomic>
 #include <cstdint>
