@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <span>
 #include <stdexcept>
 #include <system_error>
@@ -31,13 +29,10 @@ class file {
   runnel::error read(std::span<unsigned char> block, std::size_t& count) {
     count = 0;
     while (count < block.size()) {
-      const ssize_t n = ::read(fd_.get(), block.data() + count, block.size() - count);
+      const ssize_t n = read_some(fd_.get(), block.data() + count, block.size() - count);
+      if (n < 0) return errno_error();
       if (n == 0) break;
-      if (n > 0) {
-        count += static_cast<std::size_t>(n);
-      } else if (errno != EINTR) {
-        return errno_error();
-      }
+      count += static_cast<std::size_t>(n);
     }
     return {};
   }

@@ -40,10 +40,10 @@ owned_fd::~owned_fd() {
 
 runnel::error errno_error() { return std::error_code(errno, std::generic_category()); }
 
-ssize_t read_some(int fd, std::span<char> into) {
+ssize_t read_some(int fd, void* into, std::size_t size) {
   ssize_t n = 0;
   do {
-    n = ::read(fd, into.data(), into.size());
+    n = ::read(fd, into, size);
   } while (n < 0 && errno == EINTR);
   return n;
 }

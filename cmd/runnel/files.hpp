@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +44,7 @@ runnel::error errno_error();
 runnel::error write_all(int fd, std::string_view text, std::size_t* written = nullptr);
 
 /// As read(2), but begins again where a signal interrupts it.
-ssize_t read_some(int fd, std::span<char> into);
+ssize_t read_some(int fd, void* into, std::size_t size);
 
 /// A file that is written under another name beside its own and takes its place when it is complete,
 /// so that no reader sees a part of it, and a failure leaves what was there before. What is not a

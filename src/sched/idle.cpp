@@ -110,24 +110,25 @@ void adapt_gathering(std::uint32_t fired) noexcept {
     least = least > first_gathering ? least / 2 : 0;
 }
 
-// Nobody was woken for what the watcher made ready before it was active itself. One of these it runs.
-void wake_for_the_others(processor& p, std::int64_t from) noexcept {
+// How many wait for p to run them, but for those that it had started before the mark `from`.
+std::uint32_t ready_here(const processor& p, std::int64_t from) noexcept {
   const auto started = static_cast<std::uint32_t>(p.started_here.mark() - from);
-  const std::uint32_t ready = p.woken.size() + started + (p.next.load() != nullptr ? 1 : 0);
-  if (ready < 2) return;
-  p.wakes_skipped += ready - 2;
-  wake_patiently(p);
+  return p.woken.size() + started + (p.next.load() != nullptr ? 1 : 0);
 }
 
 // What the watcher found due goes to whoever may run it: itself if a processor is spare. What it has started stands from
 // the mark `from`. True: it is active now.
 bool activate_watcher(processor& p, std::int64_t from) noexcept {
-  if (p.next.load() == nullptr && p.woken.empty() && p.started_here.mark() == from) return false;
+  const std::uint32_t ready = ready_here(p, from);
+  if (ready == 0) return false;
   if (take_spare()) {
     if (remove_idle(p)) {
       p.status.store(processor_status::searching);
       count_active();
-      wake_for_the_others(p, from);
+      if (ready > 1) {  // it runs one itself, and nobody was woken for the others
+        p.wakes_skipped += ready - 2;
+        wake_patiently(p);
+      }
       return true;
     }
     sched.spare.fetch_add(1);

@@ -1,4 +1,4 @@
-// What sanitizers and valgrind have to be told about stacks. Without them everything here is empty.
+// What sanitizers have to be told about stacks. Without them everything here is empty.
 #pragma once
 #include <cstddef>
 

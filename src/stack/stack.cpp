@@ -158,32 +158,31 @@ stack_block* stack_class::make_block(std::byte* slot) noexcept {
   return b;
 }
 
-free_list<stack_block> stack_class::take() {
-  std::unique_lock lock(mu_);
-  free_list<stack_block> some = hot_.take();
-  if (some.count > 0) return some;
+// Called with mu_ held; releases it, as the kernel has to find memory. 1 to `most` blocks.
+free_list<stack_block> stack_class::make_some(std::unique_lock<spinlock> lock, std::uint32_t most) {
   if (cold_count_ > 0) {
     std::byte* const slot = cold_[--cold_count_];
-    lock.unlock();  // the kernel has to find memory
-    some.push(make_block(slot));
-    return some;
+    lock.unlock();
+    free_list<stack_block> one;
+    one.push(make_block(slot));
+    return one;
   }
-  const slot_run fresh = unused_slots(many_guards_at_once() ? most_new_stacks : 1);
+  const slot_run fresh = unused_slots(most);
   lock.unlock();
   return make_blocks(fresh);
+}
+
+free_list<stack_block> stack_class::take() {
+  std::unique_lock lock(mu_);
+  const free_list<stack_block> some = hot_.take();
+  if (some.count > 0) return some;
+  return make_some(std::move(lock), many_guards_at_once() ? most_new_stacks : 1);
 }
 
 stack_block* stack_class::take_one() {
   std::unique_lock lock(mu_);
   if (stack_block* b = hot_.take_one()) return b;
-  if (cold_count_ > 0) {
-    std::byte* const slot = cold_[--cold_count_];
-    lock.unlock();
-    return make_block(slot);
-  }
-  const slot_run fresh = unused_slots(1);
-  lock.unlock();
-  return make_blocks(fresh).head;
+  return make_some(std::move(lock), 1).head;
 }
 
 void stack_class::give(free_list<stack_block> batch) noexcept {

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 
 #include <runnel/detail/spinlock.hpp>
 
@@ -78,6 +79,7 @@ class stack_class {
   slot_run unused_slots(std::uint32_t most) noexcept;
   std::uint32_t guard(slot_run fresh) const noexcept;
   free_list<stack_block> make_blocks(slot_run fresh);
+  free_list<stack_block> make_some(std::unique_lock<spinlock> lock, std::uint32_t most);
   void map_slots(std::uint64_t at_least);
   void add_slab();
   bool add_unused(slot_run slots) noexcept;

@@ -258,7 +258,7 @@ class timer_queue {
       std::free(before);
     }
     crowd_ = std::max({first_crowd, 2 * size_, size_ + wheels_->count / 4});
-    if (wheels_->count == 0) near_until_ = all_time;
+    if (wheels_->count == 0) leave_wheels();
   }
 
   static void free_wheels(wheels* w) noexcept {
@@ -290,7 +290,7 @@ class timer_queue {
   entry* near_ = nullptr;  // the heap: what is due until near_until_
   std::uint32_t size_ = 0;
   std::uint32_t room_ = 0;
-  std::int64_t near_until_ = all_time;  // a unit; all_time: the wheels are empty
+  std::int64_t near_until_ = all_time;  // a unit; all_time: the wheels are not used
   std::uint32_t crowd_ = first_crowd;   // so many in the heap are spread over the wheels
   std::uint32_t free_ = none;           // the first free ticket
   slot* slots_ = nullptr;

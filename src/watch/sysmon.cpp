@@ -266,8 +266,7 @@ class monitor {
 void interrupt_nobody() noexcept {
   if (sched_getscheduler(0) != SCHED_OTHER) return;
   constexpr sched_param no_priority{};
-  sched.monitor_is_batch.store(true);  // first, lest a thread that is made meanwhile is not told
-  if (sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0) sched.monitor_is_batch.store(false);
+  sched.monitor_is_batch.store(sched_setscheduler(0, SCHED_BATCH, &no_priority) == 0);
 }
 
 void* monitor_main(void*) {

@@ -23,7 +23,7 @@ bool would_block(const std::error_code& e) {
 // 0 without a failure: the end.
 std::size_t read_what_is_there(const owned_fd& from, std::span<char> into,
                                std::error_code& failed) {
-  const ssize_t n = read_some(from.get(), into);
+  const ssize_t n = read_some(from.get(), into.data(), into.size());
   failed = n < 0 ? std::error_code(errno, std::generic_category()) : std::error_code();
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }

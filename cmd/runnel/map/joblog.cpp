@@ -124,7 +124,7 @@ class line_heads {
   static constexpr std::size_t longest = 4096;  // the fields before the command are far shorter
 
   bool refill() {
-    const ssize_t n = read_some(fd_, block_);
+    const ssize_t n = read_some(fd_, block_.data(), block_.size());
     if (n < 0) fail_errno(path_);
     rest_ = std::string_view(block_.data(), static_cast<std::size_t>(n));
     return n > 0;
