@@ -33,19 +33,13 @@ class shared_mutex {
   /// Blocks until the caller has it alone.
   void lock() {
     detail::check_attention();
-    std::uint32_t free = 0;
-    // acquire: pairs with the releases in unlock() and unlock_shared()
-    if (!state_.compare_exchange_strong(free, writer, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) [[unlikely]]
+    if (!take()) [[unlikely]]
       (void)lock_slow(detail::never);
   }
 
   /// Takes it if nobody has it. Does not block.
   bool try_lock() noexcept {
-    std::uint32_t free = 0;
-    if (state_.compare_exchange_strong(free, writer, std::memory_order_acquire,
-                                       std::memory_order_relaxed))
-      return true;
+    if (take()) return true;
     detail::check_attention();
     return false;
   }
@@ -53,8 +47,8 @@ class shared_mutex {
   /// Lets it go. Unlocking what is not locked (or is locked shared) ends the process:
   /// `fatal error: unlock of unlocked shared_mutex`.
   void unlock() noexcept {
-    std::uint32_t held = writer;
-    // release: pairs with the acquire in lock() and lock_shared()
+    std::uint64_t held = writer;
+    // release: pairs with the acquires of whoever takes or shares it next
     if (!state_.compare_exchange_strong(held, 0, std::memory_order_release,
                                         std::memory_order_relaxed)) [[unlikely]]
       unlock_slow();
@@ -63,8 +57,9 @@ class shared_mutex {
   /// Blocks until no writer has it or waits for it, then shares it.
   void lock_shared() {
     detail::check_attention();
-    if (!try_share()) [[unlikely]]
-      (void)lock_shared_slow(detail::never);
+    // acquire: pairs with the release of a writer's unlock()
+    if ((state_.fetch_add(share, std::memory_order_acquire) & (writer | closed)) != 0) [[unlikely]]
+      (void)lock_shared_slow(detail::never, registered::yes);
   }
 
   /// Shares it if no writer has it or waits for it. Does not block.
@@ -76,12 +71,10 @@ class shared_mutex {
 
   /// Lets a share go. Where there is none the process ends: `fatal error: unlock of unlocked shared_mutex`.
   void unlock_shared() noexcept {
-    std::uint32_t s = state_.load(std::memory_order_relaxed);
-    // release: pairs with the acquire in lock()
-    if ((s & (writer | queued)) != 0 || s < reader ||
-        !state_.compare_exchange_strong(s, s - reader, std::memory_order_release,
-                                        std::memory_order_relaxed)) [[unlikely]]
-      unlock_shared_slow();
+    // release: pairs with the acquire of the writer that takes it next
+    const std::uint64_t before = state_.fetch_sub(share + left, std::memory_order_release);
+    if ((before & (writer | closed)) != 0 || shares(before) == 0) [[unlikely]]
+      unlock_shared_slow(before);
   }
 
   /// Blocks until the caller has it alone (no error) or `ctx` is done (its error; not locked). A context that is done
@@ -91,36 +84,64 @@ class shared_mutex {
   error lock_shared(const context& ctx);
 
  protected:
+  /// Whether the caller counts in the state already, as lock_shared() makes it.
+  enum class registered : bool { no, yes };
+
   /// False: `deadline` came first.
   bool lock_slow(std::int64_t deadline);
-  bool lock_shared_slow(std::int64_t deadline);
+  bool lock_shared_slow(std::int64_t deadline, registered is_registered = registered::no);
 
  private:
   friend class detail::shared_mutex_case;
 
-  static constexpr std::uint32_t writer = 1;
-  static constexpr std::uint32_t queued =
-      2;  // somebody may wait; changed under the queues' lock only
-  static constexpr std::uint32_t reader = 4;  // times the number of shares
+  // The state (see shared_mutex.cpp).
+  static constexpr std::uint64_t writer = 1;  // somebody has it alone
+  static constexpr std::uint64_t closed = 2;  // somebody may wait
+  static constexpr std::uint64_t share = 4;   // times the shares: 30 bits
+  // Times those that have still to be let go: 32 bits.
+  static constexpr std::uint64_t left = std::uint64_t{1} << 32;
 
-  bool try_share() noexcept {
-    std::uint32_t s = state_.load(std::memory_order_relaxed);
-    // acquire: pairs with the release in unlock()
-    return (s & (writer | queued)) == 0 &&
-           state_.compare_exchange_strong(s, s + reader, std::memory_order_acquire,
+  static std::uint32_t shares(std::uint64_t s) noexcept {
+    return static_cast<std::uint32_t>(s) / share;
+  }
+  static std::uint32_t shares_left(std::uint64_t s) noexcept {
+    return static_cast<std::uint32_t>(s / left);
+  }
+
+  bool take() noexcept {
+    std::uint64_t s = state_.load(std::memory_order_relaxed);
+    // acquire: pairs with the releases in unlock() and unlock_shared()
+    return static_cast<std::uint32_t>(s) == 0 &&
+           state_.compare_exchange_strong(s, writer, std::memory_order_acquire,
                                           std::memory_order_relaxed);
   }
+  bool try_share() noexcept {
+    std::uint64_t s = state_.load(std::memory_order_relaxed);
+    while ((s & (writer | closed)) == 0) {
+      // acquire: pairs with the release in unlock()
+      if (state_.compare_exchange_weak(s, s + share, std::memory_order_acquire,
+                                       std::memory_order_relaxed))
+        return true;
+    }
+    return false;
+  }
   void unlock_slow() noexcept;
-  void unlock_shared_slow() noexcept;
+  void unlock_shared_slow(std::uint64_t before) noexcept;
   bool try_lock_shared_slow() noexcept;
-  bool take_or_flag() noexcept;
-  bool share_or_flag() noexcept;
-  bool share_if_open() noexcept;
+  bool take_or_close() noexcept;
+  bool is_granted(registered is_registered) noexcept;
+  bool share_or_close(registered is_registered) noexcept;
+  bool share_if_open(registered is_registered) noexcept;
   void pass_on(bool readers_first, detail::wake_list& woken) noexcept;
+  bool pass_to_writer(detail::wake_list& woken) noexcept;
+  void pass_to_readers(std::uint32_t woken_readers) noexcept;
+  bool sleep_in(detail::wait_queue& queue, detail::wait_reason reason, detail::spinlock& lock,
+                std::int64_t deadline);
   void leave_queue(detail::waiter& w, detail::wake_list& woken) noexcept;
 
-  std::atomic<std::uint32_t> state_{0};
-  detail::wait_queue readers_;  // guarded by queue_lock(this), as writers_
+  std::atomic<std::uint64_t> state_{0};
+  std::uint32_t granted_ = 0;  // guarded by queue_lock(this), as the queues
+  detail::wait_queue readers_;
   detail::wait_queue writers_;
 };
 

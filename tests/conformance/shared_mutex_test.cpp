@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -10,7 +12,9 @@
 #include <vector>
 
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
+#include <runnel/select.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -330,6 +334,124 @@ MATRIX_TEST(SharedTimedMutex, TimeoutsRacingUnlocksLoseNothing_RW02) {
         }
       }
     });
+  all.wait();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+}
+
+// Every way to take and to share, beside each other, and the fast ones among them.
+enum class way : std::uint8_t { plain, tried, timed, selected, in_context };
+
+bool takes(shared_timed_mutex& m, way how, std::chrono::microseconds patience) {
+  switch (how) {
+    case way::plain:
+      m.lock();
+      return true;
+    case way::tried:
+      return m.try_lock();
+    case way::timed:
+      return m.try_lock_for(patience);
+    case way::selected:
+      return runnel::select(runnel::on_lock(m), runnel::on_timeout(patience)) == 0;
+    case way::in_context:
+      break;
+  }
+  auto [ctx, cancel] = runnel::with_timeout(runnel::background(), patience);
+  return !m.lock(ctx);
+}
+
+bool shares(shared_timed_mutex& m, way how, std::chrono::microseconds patience) {
+  switch (how) {
+    case way::plain:
+      m.lock_shared();
+      return true;
+    case way::tried:
+      return m.try_lock_shared();
+    case way::timed:
+      return m.try_lock_shared_for(patience);
+    case way::selected:
+      return runnel::select(runnel::on_lock_shared(m), runnel::on_timeout(patience)) == 0;
+    case way::in_context:
+      break;
+  }
+  auto [ctx, cancel] = runnel::with_timeout(runnel::background(), patience);
+  return !m.lock_shared(ctx);
+}
+
+void all_ways(shared_timed_mutex& m, std::atomic<int>& activity, unsigned seed, int rounds) {
+  unsigned random = seed;
+  for (int i = 0; i < rounds; ++i) {
+    random = random * 1664525 + 1013904223;
+    const auto how = static_cast<way>((random >> 10) % 8 % 5);  // the plain ways more often
+    const std::chrono::microseconds patience((random >> 14) % 64);
+    const bool alone = (random >> 20) % 4 == 0;
+    const int weight = alone ? 10'000 : 1;
+    if (!(alone ? takes(m, how, patience) : shares(m, how, patience))) continue;
+    const int now = activity += weight;
+    EXPECT_TRUE(alone ? now == weight : now < 10'000) << now;
+    if ((random >> 23) % 4 == 0) runnel::yield();
+    if ((random >> 25) % 64 == 0) runnel::sleep_for(20us);
+    activity -= weight;
+    alone ? m.unlock() : m.unlock_shared();
+  }
+}
+
+MATRIX_TEST(SharedTimedMutex, AllWaysBesideEachOther_RW02) {
+  shared_timed_mutex m;
+  std::atomic<int> activity{0};
+  wait_group all;
+  for (unsigned g = 0; g < 8; ++g) all.go([&, g] { all_ways(m, activity, g, scaled(2000)); });
+  std::vector<std::jthread> threads;
+  for (unsigned t = 8; t < 10; ++t)
+    threads.emplace_back([&, t] { all_ways(m, activity, t, scaled(2000)); });
+  all.wait();
+  threads.clear();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+  EXPECT_TRUE(m.try_lock_shared());
+  m.unlock_shared();
+}
+
+// Nothing is left behind by a select that went another way, or had no time.
+MATRIX_TEST(SharedMutex, AMissOfASelectKeepsNobodyOut) {
+  shared_mutex m;
+  m.lock_shared();
+  EXPECT_EQ(runnel::select(runnel::on_lock(m), runnel::otherwise()), 1U);
+  EXPECT_EQ(runnel::select(runnel::on_lock(m), runnel::on_timeout(1ms)), 1U);
+  EXPECT_TRUE(m.try_lock_shared());
+  m.unlock_shared();
+  EXPECT_EQ(runnel::select(runnel::on_lock(m), runnel::otherwise()), 1U);
+  m.lock_shared();
+  m.unlock_shared();
+  m.unlock_shared();
+  EXPECT_TRUE(m.try_lock());
+  EXPECT_EQ(runnel::select(runnel::on_lock_shared(m), runnel::otherwise()), 1U);
+  m.unlock();
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+}
+
+// A reader that finds it closed by a select that is gone meets the last reader, who is about to pass it on.
+MATRIX_TEST(SharedMutex, MissesOfSelectsAmongReaders_RW02) {
+  shared_mutex m;
+  std::atomic<int> activity{0};
+  std::atomic<bool> enough{false};
+  wait_group all;
+  for (int g = 0; g < 4; ++g)
+    all.go([&] {
+      while (!enough) {
+        const std::shared_lock lock(m);
+        EXPECT_LT(activity += 1, 10'000);
+        activity -= 1;
+      }
+    });
+  for (int i = 0; i < scaled(100'000); ++i) {
+    if (runnel::select(runnel::on_lock(m), runnel::otherwise()) != 0) continue;
+    EXPECT_EQ(activity += 10'000, 10'000);
+    activity -= 10'000;
+    m.unlock();
+  }
+  enough = true;
   all.wait();
   EXPECT_TRUE(m.try_lock());
   m.unlock();
