@@ -20,14 +20,15 @@ constexpr std::int64_t worth_stealing = 1'000;    // ns that a slice should last
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
-runnable* take_global(processor& p) noexcept {
+// The oldest of its part, and up to `most` in all into the processor's queue.
+runnable* take_global(processor& p, std::uint32_t most = most_stolen) noexcept {
   if (sched.global_size.load() == 0) return nullptr;
   run_list taken;
   {
     std::lock_guard lock(sched.global_lock);
     const std::size_t share =
         sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
-    for (std::size_t i = 0; i < share && i < queue_capacity / 2; ++i) {
+    for (std::size_t i = 0; i < share && i < most; ++i) {
       runnable* r = sched.global.pop_front();
       if (r == nullptr) break;
       taken.push_back(r);
@@ -35,6 +36,7 @@ runnable* take_global(processor& p) noexcept {
     sched.global_size.store(sched.global.count);
   }
   runnable* first = taken.pop_front();
+  p.woken.push_from(taken);
   while (runnable* r = taken.pop_front()) enqueue_here(p, r);
   return first;
 }
@@ -149,7 +151,8 @@ runnable* take_fairly(processor& p) noexcept {
       if (runnable* r = p.started_here.steal()) return r;
     }
   }
-  if (runnable* r = take_global(p)) return r;
+  // As many as have run since the last time: more would be in the way of those that are in the queue, and go back.
+  if (runnable* r = take_global(p, fair_interval)) return r;
   if (neglected)
     if (runnable* r = p.started_here.steal()) return r;
   return p.woken.pop();

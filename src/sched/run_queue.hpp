@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/cpu.hpp"
@@ -11,6 +12,41 @@ namespace runnel::detail {
 
 inline constexpr std::uint32_t queue_capacity = 256;
 inline constexpr std::uint32_t started_capacity = 4096;
+
+/// An intrusive list through runnable::link, with its length.
+struct run_list {
+  runnable* head = nullptr;
+  runnable* tail = nullptr;
+  std::size_t count = 0;
+
+  void push_back(runnable* r) noexcept {
+    r->link = nullptr;
+    if (tail != nullptr)
+      tail->link = r;
+    else
+      head = r;
+    tail = r;
+    ++count;
+  }
+  runnable* pop_front() noexcept {
+    runnable* r = head;
+    if (r == nullptr) return nullptr;
+    head = r->link;
+    if (head == nullptr) tail = nullptr;
+    --count;
+    return r;
+  }
+  void append(run_list& other) noexcept {
+    if (other.head == nullptr) return;
+    if (tail != nullptr)
+      tail->link = other.head;
+    else
+      head = other.head;
+    tail = other.tail;
+    count += other.count;
+    other = run_list{};
+  }
+};
 
 /// First in, first out, for goroutines that were woken. The owner pushes and pops; anybody steals half.
 /// head: advanced by compare-and-swap by whoever takes; tail: written by the owner only.
@@ -33,6 +69,19 @@ class woken_queue {
     slots_[t % queue_capacity].store(r, std::memory_order_relaxed);
     tail_.store(t + 1, order);  // pairs with the acquire in steal_half()
     return true;
+  }
+
+  /// Owner only. As many as there is room for, from the head of `list`; all are seen at once.
+  void push_from(run_list& list) noexcept {
+    std::uint32_t t = tail_.load(std::memory_order_relaxed);  // only the owner writes it
+    const std::uint32_t end =
+        head_.load(std::memory_order_acquire) + queue_capacity;  // as in push()
+    while (t != end) {
+      runnable* r = list.pop_front();
+      if (r == nullptr) break;
+      slots_[t++ % queue_capacity].store(r, std::memory_order_relaxed);
+    }
+    tail_.store(t);
   }
 
   /// Owner only. The oldest, or null.
@@ -140,41 +189,6 @@ class started_queue {
   alignas(cache_line) std::atomic<std::int64_t> top_{0};
   alignas(cache_line) std::atomic<std::int64_t> bottom_{0};
   std::array<std::atomic<runnable*>, started_capacity> slots_{};
-};
-
-/// An intrusive list through runnable::link, with its length.
-struct run_list {
-  runnable* head = nullptr;
-  runnable* tail = nullptr;
-  std::size_t count = 0;
-
-  void push_back(runnable* r) noexcept {
-    r->link = nullptr;
-    if (tail != nullptr)
-      tail->link = r;
-    else
-      head = r;
-    tail = r;
-    ++count;
-  }
-  runnable* pop_front() noexcept {
-    runnable* r = head;
-    if (r == nullptr) return nullptr;
-    head = r->link;
-    if (head == nullptr) tail = nullptr;
-    --count;
-    return r;
-  }
-  void append(run_list& other) noexcept {
-    if (other.head == nullptr) return;
-    if (tail != nullptr)
-      tail->link = other.head;
-    else
-      head = other.head;
-    tail = other.tail;
-    count += other.count;
-    other = run_list{};
-  }
 };
 
 }  // namespace runnel::detail
