@@ -63,12 +63,12 @@ class channel_timer final : public timer_core, public chan_source {
   // Timers come and go with each wait that may take too long.
   static void* operator new(std::size_t size) {
     processor* const p = cache_owner();
-    return p != nullptr ? p->free_timers.get(heap) : ::operator new(size);
+    return p != nullptr ? p->free_timers.get(from_heap) : ::operator new(size);
   }
   static void operator delete(void* block) noexcept {
     processor* const p = cache_owner();
     if (p != nullptr)
-      p->free_timers.put(heap, ::new (block) free_timer{});
+      p->free_timers.put(from_heap, ::new (block) free_timer{});
     else
       ::operator delete(block);
   }
@@ -87,7 +87,7 @@ class channel_timer final : public timer_core, public chan_source {
       while (full.count > 0) ::operator delete(full.pop());
     }
   };
-  static constexpr store heap{};
+  static constexpr store from_heap{};
 
   void fire() noexcept override {
     agent* wake = nullptr;
