@@ -22,8 +22,9 @@ class wake_list;
 /// std::unique_lock and std::shared_lock work. Owned by nobody in particular: another goroutine than the one that
 /// locked may unlock.
 ///
-/// A waiting writer holds off new readers, so locking it shared twice in one goroutine can block for ever. When a
-/// writer unlocks, the readers that have been waiting go first; so neither side starves.
+/// A writer that waits for readers holds off new ones, so locking it shared twice in one goroutine can block for ever. When
+/// a writer unlocks, all readers and one writer that wait are woken and compete with newcomers; who has lost for a
+/// millisecond is handed it, readers before a writer, so that neither side starves.
 class shared_mutex {
  public:
   constexpr shared_mutex() noexcept = default;
@@ -93,6 +94,8 @@ class shared_mutex {
 
  private:
   friend class detail::shared_mutex_case;
+  struct contender;
+  enum class outcome : std::uint8_t { owns, competes, gave_up };
 
   // The state (see shared_mutex.cpp).
   static constexpr std::uint64_t writer = 1;  // somebody has it alone
@@ -132,15 +135,20 @@ class shared_mutex {
   bool is_granted(registered is_registered) noexcept;
   bool share_or_close(registered is_registered) noexcept;
   bool share_if_open(registered is_registered) noexcept;
-  void pass_on(bool readers_first, detail::wake_list& woken) noexcept;
-  bool pass_to_writer(detail::wake_list& woken) noexcept;
-  void pass_to_readers(std::uint32_t woken_readers) noexcept;
-  bool sleep_in(detail::wait_queue& queue, detail::wait_reason reason, detail::spinlock& lock,
-                std::int64_t deadline);
+  std::uint64_t taken() const noexcept;
+  outcome sleep_in(detail::wait_queue& queue, detail::wait_reason reason, contender& self,
+                   std::int64_t deadline);
+  std::uint32_t wake_readers(bool all_are_handed_it, detail::wake_list& woken) noexcept;
+  void hand_to_writer(detail::waiter& next, detail::wake_list& woken) noexcept;
+  void hand_to_readers(std::uint32_t n) noexcept;
+  void open(std::uint32_t handed) noexcept;
+  void pass_on_from_writer(detail::wake_list& woken) noexcept;
+  void pass_on_from_readers(detail::wake_list& woken) noexcept;
   void leave_queue(detail::waiter& w, detail::wake_list& woken) noexcept;
 
   std::atomic<std::uint64_t> state_{0};
-  std::uint32_t granted_ = 0;  // guarded by queue_lock(this), as the queues
+  std::uint32_t granted_ = 0;  // guarded by queue_lock(this), as the rest
+  bool writer_competes_ = false;
   detail::wait_queue readers_;
   detail::wait_queue writers_;
 };

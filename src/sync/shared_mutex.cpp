@@ -6,13 +6,18 @@
 //                        have it, shares_left() says how many do: each that lets go counts it down in the same step, and
 //                        who makes it zero, of whom there is one, passes the mutex on. Nobody else opens it or takes it
 //                        until he has come. (While it is open that number means nothing.)
-//   writer               nobody has a share. Who unlocks it passes it on, if others are counted or it is closed.
+//   writer               nobody has a share. Who unlocks it looks here for others, if any are counted or it is closed.
 // The bits are changed under the queues' lock, but for a writer that comes when nobody is counted and goes when nobody
 // is. Who is in a queue is not counted. When the mutex is opened, readers that are counted and have not yet come here
 // have shares like all others: `granted_` says so to as many as come.
 //
-// A mutex is passed on to all readers that wait or to the first writer, so that it is never free while somebody waits.
-// Whoever is woken owns it, and the one who wakes him does not touch the mutex any more.
+// The last reader passes the mutex on to the writer that waits for him. A writer that unlocks opens it and wakes all
+// readers and one writer, which compete with newcomers, which run already: were it theirs before they run, all who come
+// meanwhile would have to wait, and never cease to. Whoever has lost so for longer than `starvation` is handed it, and a
+// waiter of a select always is, because it cannot come back and try again. While a writer competes the mutex may be open
+// with others in the queue: it will close it.
+//
+// Whoever is handed it owns it, and the one who wakes him does not touch the mutex any more.
 #include <runnel/shared_mutex.hpp>
 
 #include <mutex>
@@ -31,6 +36,8 @@ using detail::wake_list;
 
 namespace {
 
+constexpr std::int64_t starvation = 1'000'000;  // ns
+
 bool is_past(std::int64_t deadline) noexcept {
   return deadline != detail::never && detail::has_come(deadline);
 }
@@ -48,11 +55,16 @@ bool shared_mutex::take_or_close() noexcept {
   for (;;) {
     if ((s & closed) != 0) return false;
     const bool free = static_cast<std::uint32_t>(s) == 0;
-    std::uint64_t next = writer;
+    std::uint64_t next = taken();
     if (!free) next = (s & writer) != 0 ? s | closed : closed + shares(s) * (share + left);
     if (state_.compare_exchange_weak(s, next, std::memory_order_acquire, std::memory_order_relaxed))
       return free;
   }
+}
+
+// Under the queues' lock. The state of a mutex that a writer has and nobody is counted in.
+std::uint64_t shared_mutex::taken() const noexcept {
+  return readers_.empty() && writers_.empty() ? writer : writer | closed;
 }
 
 // Under the queues' lock. Opens a mutex that readers have and no writer waits for.
@@ -95,77 +107,127 @@ bool shared_mutex::try_lock_shared_slow() noexcept {
   return share_if_open(registered::no);
 }
 
+// One wait, from the first try to the end.
+struct shared_mutex::contender {
+  waiter w;
+  std::int64_t since = 0;  // when it began to queue; 0: it has not
+  spinlock& lock;          // the queues'
+};
+
 bool shared_mutex::lock_slow(std::int64_t deadline) {
   if (is_past(deadline)) return try_lock();
-  spinlock& lock = detail::queue_lock(this);
-  lock.lock();
-  if (!take_or_close()) return sleep_in(writers_, wait_reason::shared_mutex_lock, lock, deadline);
-  lock.unlock();
+  contender self{.w = {}, .lock = detail::queue_lock(this)};
+  self.lock.lock();
+  while (!take_or_close()) {
+    const outcome end = sleep_in(writers_, wait_reason::shared_mutex_lock, self, deadline);
+    if (end != outcome::competes) return end == outcome::owns;
+    self.lock.lock();
+    writer_competes_ = false;
+  }
+  self.lock.unlock();
   return true;
 }
 
 bool shared_mutex::lock_shared_slow(std::int64_t deadline, registered is_registered) {
   if (is_past(deadline)) return try_lock_shared();
-  spinlock& lock = detail::queue_lock(this);
-  lock.lock();
-  if (!is_granted(is_registered) && !share_or_close(is_registered))
-    return sleep_in(readers_, wait_reason::shared_mutex_rlock, lock, deadline);
-  lock.unlock();
+  contender self{.w = {}, .lock = detail::queue_lock(this)};
+  self.lock.lock();
+  while (!is_granted(is_registered) && !share_or_close(is_registered)) {
+    const outcome end = sleep_in(readers_, wait_reason::shared_mutex_rlock, self, deadline);
+    if (end != outcome::competes) return end == outcome::owns;
+    self.lock.lock();
+    is_registered = registered::no;
+  }
+  self.lock.unlock();
   return true;
 }
 
-// Called with the queues' lock held; releases it. False: `deadline` came first.
-bool shared_mutex::sleep_in(detail::wait_queue& queue, wait_reason reason, spinlock& lock,
-                            std::int64_t deadline) {
-  waiter w;
+// Called with the queues' lock held; releases it.
+shared_mutex::outcome shared_mutex::sleep_in(detail::wait_queue& queue, wait_reason reason,
+                                             contender& self, std::int64_t deadline) {
+  const std::int64_t now = detail::rough_now_ns();
+  waiter& w = self.w;
   w.who = detail::this_agent();
-  queue.push_back(w);
+  w.ok = false;
+  const bool is_new = self.since == 0;
+  if (is_new) self.since = now;
+  w.slot = now - self.since > starvation ? nullptr : &w;  // it competes
+  is_new ? queue.push_back(w) : queue.push_front(w);
   detail::claim_word claim{detail::unclaimed};
-  const wait_end end = detail::park_in(reason, lock, w, claim, deadline);
-  if (end == wait_end::woken) return true;
+  const wait_end end = detail::park_in(reason, self.lock, w, claim, deadline);
+  if (end == wait_end::woken) return w.ok ? outcome::owns : outcome::competes;
   wake_list woken;
-  lock.lock();
+  self.lock.lock();
   leave_queue(w, woken);
-  lock.unlock();
+  self.lock.unlock();
   woken.ready_all();
   if (end == wait_end::deadlocked) detail::throw_deadlock();
-  return false;
+  return outcome::gave_up;
 }
 
-// Under the queues' lock, by the one who has to: the writer that unlocks, or the reader that was the last.
-void shared_mutex::pass_on(bool readers_first, wake_list& woken) noexcept {
-  if ((!readers_first || readers_.empty()) && pass_to_writer(woken)) return;
+// Under the queues' lock. All readers that wait are woken; how many have been handed a share.
+std::uint32_t shared_mutex::wake_readers(bool all_are_handed_it, wake_list& woken) noexcept {
   std::uint32_t n = 0;
   while (waiter* r = readers_.pop()) {
+    r->ok = all_are_handed_it || r->slot == nullptr;
+    n += r->ok ? 1 : 0;
     woken.add(*r);
-    ++n;
   }
-  if (n > 0 || !pass_to_writer(woken)) pass_to_readers(n);
+  return n;
 }
 
-bool shared_mutex::pass_to_writer(wake_list& woken) noexcept {
-  waiter* const next = writers_.pop();
-  if (next == nullptr) return false;
-  woken.add(*next);
-  const std::uint64_t bits = writer | (readers_.empty() && writers_.empty() ? 0 : closed);
+// Under the queues' lock.
+void shared_mutex::hand_to_writer(waiter& next, wake_list& woken) noexcept {
+  next.ok = true;
+  woken.add(next);
+  const std::uint64_t bits = taken();
   std::uint64_t s = state_.load(std::memory_order_relaxed);
   // acquire, here and below: pairs with the releases of the readers that were not the last. release: with the acquires of
   // who has it next
   while (!state_.compare_exchange_weak(s, shares(s) * share + bits, std::memory_order_acq_rel,
                                        std::memory_order_relaxed)) {
   }
-  return true;
 }
 
-// To `woken_readers`, and, if no writer waits, to all that are counted. Not touched after that if there are none of them.
-void shared_mutex::pass_to_readers(std::uint32_t woken_readers) noexcept {
-  const bool opens = writers_.empty();
-  const std::uint64_t bits = opens ? 0 : closed + woken_readers * left;
+// Under the queues' lock. To `n` readers, after whom comes a writer.
+void shared_mutex::hand_to_readers(std::uint32_t n) noexcept {
   std::uint64_t s = state_.load(std::memory_order_relaxed);
-  while (!state_.compare_exchange_weak(s, (shares(s) + woken_readers) * share + bits,
+  while (!state_.compare_exchange_weak(s, closed + (shares(s) + n) * share + n * left,
                                        std::memory_order_acq_rel, std::memory_order_relaxed)) {
   }
-  if (opens && shares(s) > 0) granted_ += shares(s);
+}
+
+// Under the queues' lock. `handed` readers have shares now, as have all that are counted. Not touched after that if there
+// are none of them.
+void shared_mutex::open(std::uint32_t handed) noexcept {
+  std::uint64_t s = state_.load(std::memory_order_relaxed);
+  while (!state_.compare_exchange_weak(s, (shares(s) + handed) * share, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed)) {
+  }
+  if (shares(s) > 0) granted_ += shares(s);
+}
+
+// Under the queues' lock, by the writer that unlocks. Before a writer that has to be handed it come the readers that wait,
+// so that neither side starves the other.
+void shared_mutex::pass_on_from_writer(wake_list& woken) noexcept {
+  const bool handed_next = !writers_.empty() && writers_.front()->slot == nullptr;
+  if (handed_next && !readers_.empty()) {
+    const std::uint32_t n = wake_readers(true, woken);
+    if (n > 0) return hand_to_readers(n);
+  }
+  waiter* const next = handed_next || !writer_competes_ ? writers_.pop() : nullptr;
+  if (next != nullptr && next->slot == nullptr) return hand_to_writer(*next, woken);
+  if (next != nullptr) {
+    writer_competes_ = true;
+    woken.add(*next);
+  }
+  open(wake_readers(false, woken));
+}
+
+// Under the queues' lock, by the reader that was the last.
+void shared_mutex::pass_on_from_readers(wake_list& woken) noexcept {
+  if (waiter* const next = writers_.pop()) return hand_to_writer(*next, woken);
+  open(wake_readers(true, woken));
 }
 
 void shared_mutex::unlock_slow() noexcept {
@@ -173,7 +235,7 @@ void shared_mutex::unlock_slow() noexcept {
   spinlock& lock = detail::queue_lock(this);
   lock.lock();
   if ((state_.load(std::memory_order_relaxed) & writer) == 0) fail_unlock(lock);
-  pass_on(true, woken);
+  pass_on_from_writer(woken);
   lock.unlock();
   woken.ready_all();
 }
@@ -186,7 +248,7 @@ void shared_mutex::unlock_shared_slow(std::uint64_t before) noexcept {
   wake_list woken;
   spinlock& lock = detail::queue_lock(this);
   lock.lock();
-  pass_on(false, woken);
+  pass_on_from_readers(woken);
   lock.unlock();
   woken.ready_all();
 }
@@ -198,6 +260,7 @@ void shared_mutex::leave_queue(waiter& w, wake_list& woken) noexcept {
   if (readers_.empty() || !share_if_open(registered::no)) return;
   while (waiter* r = readers_.pop()) {
     state_.fetch_add(share, std::memory_order_relaxed);
+    r->ok = true;
     woken.add(*r);
   }
   state_.fetch_sub(share + left, std::memory_order_release);  // it was there so that no writer came

@@ -156,44 +156,67 @@ MATRIX_TEST(SharedMutex, AWriterEntersOnlyAfterAllReaders_RW07) {
   EXPECT_TRUE(reading);
 }
 
-MATRIX_TEST(SharedMutex, ReadersThatComeAllTheTimeDoNotStarveAWriter_RW08) {
+using step = void (*)(shared_mutex&);
+
+// While three others do theirs all the time, `own` gets its turns.
+void gets_its_turn(step own, step others) {
   shared_mutex m;
+  std::atomic<int> rounds{0};
   std::atomic<bool> stop{false};
-  wait_group readers;
-  for (int r = 0; r < 3; ++r)
-    readers.go([&] {
+  wait_group all;
+  for (int g = 0; g < 3; ++g)
+    all.go([&] {
       while (!stop) {
-        const std::shared_lock lock(m);
-        runnel::sleep_for(200us);
+        others(m);
+        ++rounds;
       }
     });
+  EXPECT_TRUE(eventually([&] { return rounds > 10; }));
   const stopwatch watch;
-  for (int i = 0; i < 10; ++i) {
-    const std::scoped_lock lock(m);
-  }
+  for (int i = 0; i < 20; ++i) own(m);
   EXPECT_LT(watch.elapsed(), 10s);
   stop = true;
-  readers.wait();
+  all.wait();
 }
 
+void read(shared_mutex& m) { const std::shared_lock lock(m); }
+void write(shared_mutex& m) { const std::scoped_lock lock(m); }
+
+void read_slowly(shared_mutex& m) {
+  const std::shared_lock lock(m);
+  runnel::sleep_for(200us);
+}
+void write_slowly(shared_mutex& m) {
+  const std::scoped_lock lock(m);
+  runnel::sleep_for(200us);
+}
+// It is handed the mutex, for a select cannot try again.
+void select_slowly(shared_mutex& m) {
+  runnel::select(runnel::on_lock(m, [&] {
+    runnel::sleep_for(200us);
+    m.unlock();
+  }));
+}
+// It runs and takes the mutex again before anybody who was woken does.
+void write_again_and_again(shared_mutex& m) {
+  const std::scoped_lock lock(m);
+  for (volatile int i = 0; i < 1000;) i = i + 1;
+}
+
+MATRIX_TEST(SharedMutex, ReadersThatComeAllTheTimeDoNotStarveAWriter_RW08) {
+  gets_its_turn(write, read_slowly);
+}
 MATRIX_TEST(SharedMutex, WritersThatComeAllTheTimeDoNotStarveAReader) {
-  shared_mutex m;
-  std::atomic<bool> stop{false};
-  wait_group writers;
-  for (int w = 0; w < 2; ++w)
-    writers.go([&] {
-      while (!stop) {
-        const std::scoped_lock lock(m);
-        runnel::sleep_for(200us);
-      }
-    });
-  const stopwatch watch;
-  for (int i = 0; i < 10; ++i) {
-    const std::shared_lock lock(m);
-  }
-  EXPECT_LT(watch.elapsed(), 10s);
-  stop = true;
-  writers.wait();
+  gets_its_turn(read, write_slowly);
+  gets_its_turn(read, write_again_and_again);
+}
+MATRIX_TEST(SharedMutex, WritersThatComeAllTheTimeDoNotStarveAWriter) {
+  gets_its_turn(write, write_slowly);
+  gets_its_turn(write, write_again_and_again);
+}
+MATRIX_TEST(SharedMutex, SelectsThatWriteAllTheTimeStarveNobody) {
+  gets_its_turn(read, select_slowly);
+  gets_its_turn(write, select_slowly);
 }
 
 MATRIX_TEST(SharedMutex, AnotherGoroutineMayUnlock) {
