@@ -97,13 +97,16 @@ class monitor {
     const bool runs = status == processor_status::running;
     const std::uint32_t polls = p.polls.load(std::memory_order_relaxed);  // by the next look
     if (std::exchange(o.polls, polls) != polls) polled_ = true;
-    if (t != o.tick || !runs) {
+    const std::uint32_t s = p.slice.load();
+    // Either changes where another goroutine is picked: the first within a slice, the second also where one that gave way
+    // was followed by one from the global queue.
+    if (t != o.tick || s != o.slice || !runs) {
       o.tick = t;
       o.tick_since = now;
       give_back(o);
       if (runs) set_held_up(p, false);
     }
-    if (const std::uint32_t s = p.slice.load(); s != o.slice) {
+    if (s != o.slice) {
       o.slice = s;
       o.slice_since = now;
     }
