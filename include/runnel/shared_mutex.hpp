@@ -139,8 +139,8 @@ class shared_mutex {
   outcome sleep_in(detail::wait_queue& queue, detail::wait_reason reason, contender& self,
                    std::int64_t deadline);
   std::uint32_t wake_readers(bool all_are_handed_it, detail::wake_list& woken) noexcept;
+  std::uint32_t pass(std::uint32_t n, std::uint64_t bits) noexcept;
   void hand_to_writer(detail::waiter& next, detail::wake_list& woken) noexcept;
-  void hand_to_readers(std::uint32_t n) noexcept;
   void open(std::uint32_t handed) noexcept;
   void pass_on_from_writer(detail::wake_list& woken) noexcept;
   void pass_on_from_readers(detail::wake_list& woken) noexcept;

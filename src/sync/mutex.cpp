@@ -18,14 +18,9 @@ namespace runnel {
 using detail::agent;
 using detail::never;
 using detail::spinlock;
+using detail::starvation;
 using detail::wait_end;
 using detail::waiter;
-
-namespace {
-
-constexpr std::int64_t starvation = 1'000'000;  // ns
-
-}  // namespace
 
 bool mutex::lock_slow(std::int64_t deadline) {
   waiter w;

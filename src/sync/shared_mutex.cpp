@@ -36,8 +36,6 @@ using detail::wake_list;
 
 namespace {
 
-constexpr std::int64_t starvation = 1'000'000;  // ns
-
 bool is_past(std::int64_t deadline) noexcept {
   return deadline != detail::never && detail::has_come(deadline);
 }
@@ -151,7 +149,7 @@ shared_mutex::outcome shared_mutex::sleep_in(detail::wait_queue& queue, wait_rea
   w.ok = false;
   const bool is_new = self.since == 0;
   if (is_new) self.since = now;
-  w.slot = now - self.since > starvation ? nullptr : &w;  // it competes
+  w.slot = now - self.since > detail::starvation ? nullptr : &w;  // it competes
   is_new ? queue.push_back(w) : queue.push_front(w);
   detail::claim_word claim{detail::unclaimed};
   const wait_end end = detail::park_in(reason, self.lock, w, claim, deadline);
@@ -176,35 +174,28 @@ std::uint32_t shared_mutex::wake_readers(bool all_are_handed_it, wake_list& woke
   return n;
 }
 
+// Under the queues' lock, by who passes it on: `n` shares more, and `bits` in place of what stood beside the shares. How
+// many there were.
+std::uint32_t shared_mutex::pass(std::uint32_t n, std::uint64_t bits) noexcept {
+  std::uint64_t s = state_.load(std::memory_order_relaxed);
+  // acquire: pairs with the releases of the readers that were not the last. release: with the acquires of who has it next
+  while (!state_.compare_exchange_weak(s, (shares(s) + n) * share + bits, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed)) {
+  }
+  return shares(s);
+}
+
 // Under the queues' lock.
 void shared_mutex::hand_to_writer(waiter& next, wake_list& woken) noexcept {
   next.ok = true;
   woken.add(next);
-  const std::uint64_t bits = taken();
-  std::uint64_t s = state_.load(std::memory_order_relaxed);
-  // acquire, here and below: pairs with the releases of the readers that were not the last. release: with the acquires of
-  // who has it next
-  while (!state_.compare_exchange_weak(s, shares(s) * share + bits, std::memory_order_acq_rel,
-                                       std::memory_order_relaxed)) {
-  }
-}
-
-// Under the queues' lock. To `n` readers, after whom comes a writer.
-void shared_mutex::hand_to_readers(std::uint32_t n) noexcept {
-  std::uint64_t s = state_.load(std::memory_order_relaxed);
-  while (!state_.compare_exchange_weak(s, closed + (shares(s) + n) * share + n * left,
-                                       std::memory_order_acq_rel, std::memory_order_relaxed)) {
-  }
+  (void)pass(0, taken());
 }
 
 // Under the queues' lock. `handed` readers have shares now, as have all that are counted. Not touched after that if there
 // are none of them.
 void shared_mutex::open(std::uint32_t handed) noexcept {
-  std::uint64_t s = state_.load(std::memory_order_relaxed);
-  while (!state_.compare_exchange_weak(s, (shares(s) + handed) * share, std::memory_order_acq_rel,
-                                       std::memory_order_relaxed)) {
-  }
-  if (shares(s) > 0) granted_ += shares(s);
+  if (const std::uint32_t counted = pass(handed, 0); counted > 0) granted_ += counted;
 }
 
 // Under the queues' lock, by the writer that unlocks. Before a writer that has to be handed it come the readers that wait,
@@ -213,7 +204,7 @@ void shared_mutex::pass_on_from_writer(wake_list& woken) noexcept {
   const bool handed_next = !writers_.empty() && writers_.front()->slot == nullptr;
   if (handed_next && !readers_.empty()) {
     const std::uint32_t n = wake_readers(true, woken);
-    if (n > 0) return hand_to_readers(n);
+    if (n > 0) return (void)pass(n, closed + n * left);
   }
   waiter* const next = handed_next || !writer_competes_ ? writers_.pop() : nullptr;
   if (next != nullptr && next->slot == nullptr) return hand_to_writer(*next, woken);

@@ -35,6 +35,9 @@ class wake_list {
   waiter** tail_ = &head_;
 };
 
+/// ns: who has lost a mutex to newcomers for longer is handed it.
+inline constexpr std::int64_t starvation = 1'000'000;
+
 /// How a wait ended.
 enum class wait_end : std::uint8_t { woken, timed_out, deadlocked };
 
