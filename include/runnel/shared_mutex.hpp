@@ -55,7 +55,7 @@ class shared_mutex {
       unlock_slow();
   }
 
-  /// Blocks until no writer has it or waits for it, then shares it.
+  /// Blocks until no writer has it or waits for readers to let it go, then shares it.
   void lock_shared() {
     detail::check_attention();
     // acquire: pairs with the release of a writer's unlock()
@@ -63,7 +63,7 @@ class shared_mutex {
       (void)lock_shared_slow(detail::never, registered::yes);
   }
 
-  /// Shares it if no writer has it or waits for it. Does not block.
+  /// Shares it if no writer has it or waits for readers to let it go. Does not block.
   bool try_lock_shared() noexcept {
     if (try_share()) return true;
     detail::check_attention();

@@ -20,7 +20,7 @@ constexpr std::int64_t worth_stealing = 1'000;    // ns that a slice should last
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
-// The oldest of its part, and up to `most` in all into the processor's queue.
+// The oldest; the rest of its part, up to `most` in all, comes into its queue.
 runnable* take_global(processor& p, std::uint32_t most = most_stolen) noexcept {
   if (sched.global_size.load() == 0) return nullptr;
   run_list taken;
