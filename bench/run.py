@@ -217,7 +217,9 @@ def machine(build):
 def parse_arguments():
     targets = json.loads((HERE / "targets.json").read_text())
     names = [r["name"] for r in targets["rows"]]
-    p = argparse.ArgumentParser(prog="bench/run", description="Runs the benchmarks side by side; see docs/performance.md.")
+    p = argparse.ArgumentParser(prog="bench/run", description="Runs the benchmarks side by side; see docs/performance.md.",
+                                epilog="bench/run --micro [ARG...]: single operations, with Google Benchmark. "
+                                       "bench/run --gate [--update NAME]: instruction counts.")
     p.add_argument("workload", nargs="*", help="only these rows: " + " ".join(names))
     p.add_argument("--quick", action="store_true", help="about a minute: fewer operations, rounds and peers")
     p.add_argument("--rounds", type=int, help="rounds (default: 5; quick: 3)")

@@ -24,7 +24,7 @@
 namespace runnel {
 
 struct go_options {
-  std::string_view name{};     ///< shown in dumps (escaped), traces and the inspector; copied
+  std::string_view name{};     ///< shown in dumps (escaped) and in gdb; copied
   std::size_t stack_size = 0;  ///< bytes reserved, committed as touched; 0: the runtime's default
 };
 
@@ -43,7 +43,9 @@ struct runtime_options {
       0;  ///< 0: $RUNNEL_MAXPROCS, else the CPUs this process may use (affinity, cgroup quota)
   std::size_t stack_size =
       0;  ///< bytes reserved per goroutine by default; 0: $RUNNEL_STACK_SIZE, else 256 KiB
+  /// `terminate`: unless $RUNNEL_DEADLOCK is `ignore`.
   deadlock_action on_deadlock = deadlock_action::terminate;
+  /// `ignore`: unless $RUNNEL_LEAKS is `report` or `terminate`.
   leak_action on_leak = leak_action::ignore;
 };
 
@@ -201,7 +203,7 @@ void yield();
 
 /// How many processors may run goroutines at once.
 int max_procs();
-/// Changes it, at run time; returns the old value. n < 1 changes nothing.
+/// Changes it, at run time; returns the old value. n < 1 changes nothing; more than 5000 is taken for 5000.
 int set_max_procs(int n);
 /// Goroutines that are alive.
 std::size_t num_goroutines();

@@ -86,7 +86,7 @@ struct pool_options {
   std::shared_ptr<rate_limiter> rate{};
   /// Keep histograms of queue and run time (two looks at the clock per task).
   bool latencies = false;
-  /// In dumps, metrics and traces.
+  /// In dumps, where its workers are NAME/1, NAME/2, ..., and in messages.
   std::string name{};
 };
 

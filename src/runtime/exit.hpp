@@ -7,6 +7,4 @@ namespace runnel::detail {
 /// point and parks the processors, so that statics are destroyed with nobody using them.
 void stop_at_exit();
 
-bool runtime_started() noexcept;
-
 }  // namespace runnel::detail

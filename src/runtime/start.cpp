@@ -81,6 +81,4 @@ void ensure_started() noexcept {
   std::call_once(once, start);
 }
 
-bool runtime_started() noexcept { return started.load(); }
-
 }  // namespace runnel::detail

@@ -1,4 +1,4 @@
-// The thread-locals of the runtime, reached only through these accessors: a goroutine may resume on another thread,
+// The thread-locals that say who is calling, reached only through these accessors: a goroutine may resume on another thread,
 // and compilers keep addresses of thread-locals across calls. Hence out of line, opaque, in one file.
 #include "sched/processor.hpp"
 #include "sched/thread_agent.hpp"

@@ -71,8 +71,9 @@ struct processor {
 
   // -- written by the owner, read by others --------------------------------------------------------------------------
   alignas(cache_line) std::atomic<std::uint32_t> tick{
-      0};                                       // picks so far: sysmon sees by it whether we get on
-  std::atomic<std::uint32_t> slice{0};          // time slices so far: picks not from the next slot
+      0};  // picks by pick_local() so far; sysmon sees by it and `slice` whether we get on
+  std::atomic<std::uint32_t> slice{
+      0};  // time slices so far: picks not from the next slot, find_work()'s too
   std::atomic<std::uint32_t> polls{0};          // looks at the poller so far
   std::atomic<std::uint32_t> blocking_tick{0};  // `tick` when blocking() was entered
   std::atomic<std::uint64_t> started{0};

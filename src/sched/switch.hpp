@@ -39,7 +39,7 @@ void switch_away(processor& p, goroutine& self, runnable* next) noexcept;
 /// Leaves the ended goroutine `self` for ever.
 [[noreturn]] void switch_from_ended(processor& p, goroutine& self) noexcept;
 
-/// From the scheduler's context into `to`; returns when a goroutine hands back, with the processor this thread now
+/// From the scheduler's context into `next`; returns when a goroutine hands back, with the processor this thread now
 /// has (null: it lost it to lock_os_thread).
 processor* switch_into(processor& p, runnable& next) noexcept;
 

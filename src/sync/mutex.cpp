@@ -2,10 +2,10 @@
 //
 // Unlocking subtracts `locked`, and a mutex without a flag is free then. With a flag it has `busy` too, which keeps it
 // held: what is to be done for those who wait is done before `busy` is dropped in one last write, as from then on the
-// next owner may destroy it. A waiter that is woken has to compete with
-// newcomers, which run already; `woken` keeps unlocks from waking more than one meanwhile. One that has lost so for
-// longer than `starvation` raises `starving`: then `locked` stays set and ownership passes down the queue. Waiters of
-// a select are always handed it, because they cannot come back and try again.
+// next owner may destroy it. A waiter that is woken has to compete with newcomers, which run already; `woken` keeps
+// unlocks from waking more than one meanwhile. One that has lost so for longer than `starvation` raises `starving`: then
+// `locked` stays set and ownership passes down the queue. Waiters of a select are always handed it, because they cannot
+// come back and try again.
 #include <runnel/mutex.hpp>
 
 #include <runnel/detail/queue_lock.hpp>

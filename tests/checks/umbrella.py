@@ -6,7 +6,7 @@ import sys
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include" / "runnel"
 # Components are targets of their own, and included by name.
-COMPONENTS = {"net", "process", "signal", "testing", "inspect", "asio", "coro", "queue"}
+COMPONENTS = {"net", "process", "signal", "asio"}
 
 
 def reached(name, seen):

@@ -19,7 +19,7 @@ struct tally {
   int alive() const { return made + copied + moved - destroyed; }
 };
 
-/// A value that reports to a tally. Needs of a channel what api.md allows and no more: no assignment, no default.
+/// A value that reports to a tally. Has what a channel needs of its elements and no more: no assignment, no default.
 class tracked {
  public:
   tracked(tally& t, int value) : tally_(&t), value_(value) { ++t.made; }

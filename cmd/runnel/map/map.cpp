@@ -95,9 +95,8 @@ command add_map(CLI::App& root) {
       "\n"
       "Exit status: 0 if all jobs succeeded, 1 to 100: so many failed, 101: more did, 255: bad "
       "usage\n"
-      "or an error of the tool, 130: interrupted. The first SIGINT ends the jobs, the second "
-      "kills\n"
-      "them; none outlives the tool.");
+      "or an error of the tool, 128 plus its number: ended by a signal. The first SIGINT ends the\n"
+      "jobs, the second kills them; none outlives the tool.");
   const auto rest = std::make_shared<std::vector<std::string>>();
   return {.app = app,
           .run =

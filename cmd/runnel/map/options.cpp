@@ -99,7 +99,7 @@ void map_arguments::texts::add_control(CLI::App& app) {
       ->type_name("DUR")
       ->group(control);
   app.add_option("--rate", rate, "At most so many starts")->type_name("N/s|N/m")->group(control);
-  app.add_option("--halt", halt, "never, soon or now[,fail=N|fail=P%|success=N]")
+  app.add_option("--halt", halt, "never, soon or now[,fail=N|success=N|done=N; N% too]")
       ->type_name("WHEN")
       ->group(control);
   app.add_option("--load", load, "Start no job above that load")->type_name("MAX")->group(control);

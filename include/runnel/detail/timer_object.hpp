@@ -1,4 +1,4 @@
-// What can be put into a timer heap; contexts and timer channels build on timer_object.
+// What can be put among a processor's timers; contexts and timer channels build on timer_object.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -44,7 +44,7 @@ class timer_object : public timer_node {
   std::atomic<std::uint32_t> refs_{1};
 };
 
-/// Puts `node` into the heap of the calling processor; it must not be armed. A timer object gains a reference.
+/// Puts `node` among the timers of the calling processor; it must not be armed. A timer object gains a reference.
 void arm(timer_node& node, std::int64_t when) noexcept;
 /// Takes it out. True: it was armed, and will not fire (a timer object loses the reference). False: it has fired, is
 /// firing, or was never armed.
