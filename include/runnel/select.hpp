@@ -237,6 +237,11 @@ class timeout_case final : public unlocked_case {
   [[no_unique_address]] H handler_;
 };
 
+template <class C>
+inline constexpr bool is_timeout = false;
+template <class H>
+inline constexpr bool is_timeout<timeout_case<H>> = true;
+
 /// A timeout, or a timer's channel that may be as good as one.
 template <class C>
 concept timeout_like = requires(C& c) {
@@ -319,7 +324,7 @@ auto on_deadline(TP deadline, H handler = {}) {
   return detail::timeout_case<H>(detail::deadline_at(deadline), false, std::move(handler));
 }
 
-/// Goes ahead if at one instant no other case was ready: the select does not block. At most one.
+/// Goes ahead if at one instant no other case was ready and no deadline past: the select does not block. At most one.
 template <class H = detail::no_handler>
 auto otherwise(H handler = {}) {
   return detail::otherwise_case<H>(std::move(handler));
@@ -384,8 +389,10 @@ std::size_t decide_any(Cases&... cases) {
   for (std::size_t i = 0; i < sizeof...(Cases); ++i)
     if (is_default[i]) otherwise_index = i;
   const case_set may_be_ready = ready_hints(cases...);
-  // The only case beside an otherwise: what one hint says was true at one instant.
-  if (otherwise_count == 1 && sizeof...(Cases) == 2 && may_be_ready == 0) return otherwise_index;
+  // The only case beside an otherwise: what one hint says was true at one instant. A timeout may be past.
+  constexpr bool is_try =
+      otherwise_count == 1 && sizeof...(Cases) == 2 && (!is_timeout<Cases> && ...);
+  if (is_try && may_be_ready == 0) return otherwise_index;
   const std::array<guarded_case, sizeof...(Cases)> all{cases...};
   return select_among(all, may_be_ready, otherwise_index, Order);
 }

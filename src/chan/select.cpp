@@ -49,7 +49,8 @@ class scratch {
 template <class T>
 class scratch<T, any_number> {
  public:
-  explicit scratch(std::size_t n) : room_(std::make_unique<std::byte[]>(n * sizeof(T))) {}
+  explicit scratch(std::size_t n)
+      : room_(std::make_unique_for_overwrite<std::byte[]>(n * sizeof(T))) {}
   T* at(std::size_t i) noexcept { return reinterpret_cast<T*>(room_.get()) + i; }
 
  private:
@@ -85,14 +86,13 @@ class select_run {
 
   std::size_t run(case_set may_be_ready) {
     if (const std::size_t found = look_once(may_be_ready); found != no_case) return found;
-    if (otherwise_ == no_case) {
-      find_deadline();
-      if (deadline_ == 0) return deadline_case_;
-    }
+    find_deadline();
+    if (deadline_ == 0) otherwise_ = deadline_case_;  // before a real otherwise, after all else
     const std::size_t guarded = collect_locks();
     if (guarded == 0) return otherwise_ != no_case ? otherwise_ : wait_for_nothing();
     // Looked at already, unless there are too many cases for that.
     if (guarded == 1 && otherwise_ != no_case && Room != any_number) return otherwise_;
+    scratch<waiter, Room> waiters(cases_.size());  // before anything is locked
     for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
     draw_turns(guarded);
     if (const std::size_t found = look_locked(); found != no_case) return found;
@@ -100,7 +100,7 @@ class select_run {
       unlock_all();
       return otherwise_;
     }
-    return wait();
+    return wait(waiters);
   }
 
  private:
@@ -228,9 +228,8 @@ class select_run {
     return true;
   }
 
-  std::size_t wait() {
+  std::size_t wait(scratch<waiter, Room>& waiters) {
     claim_word claim{unclaimed};
-    scratch<waiter, Room> waiters(cases_.size());
     agent* const self = this_agent();
     for (std::size_t turn = 0; turn < cases_.size(); ++turn) {
       const std::uint32_t i = at_turn(turn);
@@ -256,7 +255,7 @@ class select_run {
   }
 
   std::span<const guarded_case> cases_;
-  const std::size_t otherwise_;
+  std::size_t otherwise_;  // goes ahead if nothing is ready at one instant; no_case: it blocks
   const bool in_order_;
   scratch<spinlock*, Room> locks_;
   std::size_t lock_count_ = 0;

@@ -27,6 +27,7 @@ using runnel::chan;
 using runnel::closed_channel;
 using runnel::on_recv;
 using runnel::on_send;
+using runnel::on_timeout;
 using runnel::otherwise;
 using runnel::select;
 using runnel::select_case;
@@ -227,6 +228,26 @@ MATRIX_TEST(SelectDynamic, AnyNumberOfCasesBesideOtherwise) {
     EXPECT_EQ(select(cases), n);
     ready.send(1);
     EXPECT_EQ(select(cases), n / 2);
+  }
+}
+
+// A value comes before a deadline that is past, and that before otherwise.
+MATRIX_TEST(SelectDynamic, AnyNumberOfCasesBesideADeadlineThatIsPast) {
+  for (const std::size_t n : {1U, 2U, 8U, 9U, 64U, 65U, 200U}) {
+    SCOPED_TRACE(n);
+    const chan<int> idle;
+    const chan<int> ready(2);
+    std::vector<select_case> cases;
+    cases.emplace_back(on_timeout(0s));
+    for (std::size_t i = 0; i < n; ++i) cases.emplace_back(on_recv(i == n / 2 ? ready : idle));
+    EXPECT_EQ(select(cases), 0U);
+    ready.send(1);
+    EXPECT_EQ(select(cases), n / 2 + 1);
+    cases.emplace_back(otherwise());
+    EXPECT_EQ(select_ordered(cases), 0U);
+    EXPECT_EQ(select(cases), 0U);
+    ready.send(2);
+    EXPECT_EQ(select_ordered(cases), n / 2 + 1);
   }
 }
 

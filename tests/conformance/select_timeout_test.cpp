@@ -18,6 +18,7 @@
 #include "../support/goroutine_state.hpp"
 #include "../support/matrix.hpp"
 #include "../support/message.hpp"
+#include "../support/side_by_side.hpp"
 
 namespace {
 
@@ -25,9 +26,11 @@ using namespace runnel_test;
 using runnel::after;
 using runnel::chan;
 using runnel::closed_channel;
+using runnel::on_deadline;
 using runnel::on_recv;
 using runnel::on_send;
 using runnel::on_timeout;
+using runnel::otherwise;
 using runnel::recv_chan;
 using runnel::select;
 using runnel::select_case;
@@ -114,6 +117,48 @@ MATRIX_TEST(SelectTimeout, ANilChannelIsNeverReady) {
   seen = true;
   selecting.wait();
   EXPECT_EQ(select(on_timeout(1ms), on_recv(recv_chan<time_point>())), 0U);
+}
+
+MATRIX_TEST(SelectTimeout, ADeadlineThatIsPastComesBeforeOtherwise) {
+  const chan<int> ch(1);
+  const auto past = runnel::clock::now() - 1s;
+  EXPECT_EQ(select(otherwise(), on_deadline(past)), 1U);
+  EXPECT_EQ(select(on_timeout(0s), otherwise()), 0U);
+  EXPECT_EQ(select(on_timeout(1h), otherwise()), 1U);
+  EXPECT_EQ(select(on_recv(ch), otherwise(), on_deadline(past)), 2U);
+  EXPECT_EQ(select(on_recv(ch), otherwise(), on_timeout(1h)), 1U);
+  ch.send(1);
+  EXPECT_EQ(select(on_recv(ch), otherwise(), on_deadline(past)), 0U);
+}
+
+// The second is ready all the time; what the first does meanwhile may not let the timeout through.
+MATRIX_TEST(SelectTimeout, APastTimeoutIsNotTakenWhereTheOrderIsDecided) {
+  const chan<int> first(1);
+  const chan<int> second(1);
+  second.send(0);
+  std::atomic<bool> over{false};
+  const auto fill_first = [&] {
+    while (!over) (void)first.try_send(1);
+  };
+  const auto take = [&] {
+    int none = 0;
+    for (int i = 0; i < scaled(100'000); ++i) {
+      const std::size_t chosen = select_ordered(on_recv(first), on_recv(second), on_timeout(0s));
+      if (chosen == 1) second.send(0);
+      none += chosen == 2 ? 1 : 0;
+    }
+    over = true;
+    EXPECT_EQ(none, 0);
+  };
+  thread_by_side(fill_first, take);
+}
+
+MATRIX_TEST(SelectTimeout, ATimerOfNoTimeIsReadyAtOnce) {
+  for (int i = 0; i < scaled(2000); ++i) {
+    ASSERT_TRUE(after(0s).try_recv());
+    ASSERT_TRUE(runnel::timer(-1h).chan().try_recv());
+    ASSERT_EQ(select(on_recv(after(0s)), otherwise()), 0U);
+  }
 }
 
 MATRIX_TEST(SelectTimeout, ATimerGivesTheTimeItWasDue) {

@@ -74,9 +74,11 @@ constexpr std::int64_t add_ns(std::int64_t from, std::int64_t delay) noexcept {
   return delay > never - from ? never : from + delay;
 }
 
+/// Zero or less: has come already, which of the rough clock's now cannot be said.
 template <class R, class P>
 std::int64_t deadline_after(std::chrono::duration<R, P> d) noexcept {
-  return add_ns(rough_now_ns(), to_ns(d));
+  const std::int64_t ns = to_ns(d);
+  return ns > 0 ? add_ns(rough_now_ns(), ns) : now_ns();
 }
 template <any_time_point TP>
 std::int64_t deadline_at(TP tp) noexcept {
