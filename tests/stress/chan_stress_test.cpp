@@ -15,7 +15,9 @@
 #include <runnel/select.hpp>
 #include <runnel/wait_group.hpp>
 
+#include "../support/goroutine_state.hpp"
 #include "../support/matrix.hpp"
+#include "../support/side_by_side.hpp"
 #include "checksum.hpp"
 
 namespace {
@@ -166,6 +168,28 @@ MATRIX_TEST(ChanStress, Unbuffered) { mixed_load(chan<value>(), scaled(1000)); }
 MATRIX_TEST(ChanStress, CapacityOne) { mixed_load(chan<value>(1), scaled(1000)); }
 MATRIX_TEST(ChanStress, Buffered) { mixed_load(chan<value>(16), scaled(1000)); }
 MATRIX_TEST(ChanStress, Unbounded) { mixed_load(chan<value>(runnel::unbounded), scaled(1000)); }
+
+// As long as senders wait, there is something to receive, whoever else receives at the same time.
+MATRIX_TEST(ChanStress, ATryNeverMissesWhileSendersWait) {
+  constexpr int waiting = 200;
+  for (int round = 0; round < scaled(200); ++round) {
+    const chan<int> ch(1);
+    ch.send(0);
+    wait_group senders;
+    for (int i = 0; i < waiting; ++i) senders.go([&] { ch.send(1); });
+    ASSERT_TRUE(until_blocked("chan send", waiting));
+    std::atomic<int> missed{0};
+    const auto take_some = [&] {
+      for (int i = 0; i < waiting / 2; ++i)
+        if (!ch.try_recv()) ++missed;
+    };
+    thread_by_side(take_some, take_some);
+    EXPECT_EQ(missed, 0);
+    while (ch.try_recv()) {
+    }
+    senders.wait();
+  }
+}
 
 // Close meets senders and receivers wherever they are: what was sent is received, the rest threw.
 MATRIX_TEST(ChanStress, CloseInTheMiddle) {

@@ -166,20 +166,24 @@ struct chan_state : chan_core {
     }
     if (full()) return chan_outcome::would_block;
     put(value);
+    set_count(count.load(std::memory_order_relaxed) + 1);
     return chan_outcome::done;
   }
 
   RUNNEL_ALWAYS_INLINE chan_outcome try_recv(std::optional<T>& out, agent*& wake) noexcept {
     const std::size_t n = count.load(std::memory_order_relaxed);
     if (n > 0) {
-      if (unbounded) [[unlikely]]
+      if (unbounded) [[unlikely]] {
         take_overflow(out);
-      else
-        take(out);
+        return chan_outcome::done;
+      }
+      take(out);
       if (waiter* w = senders.pop()) {
-        put(*static_cast<T*>(w->slot));
+        put(*static_cast<T*>(w->slot));  // the count stays: it was not empty at any instant
         w->ok = true;
         wake = w->who;
+      } else {
+        set_count(n - 1);
       }
       return chan_outcome::done;
     }
@@ -238,17 +242,16 @@ struct chan_state : chan_core {
   // release: pairs with the unlocked looks
   void set_count(std::size_t n) noexcept { count.store(n, std::memory_order_release); }
 
+  // These two leave the count to their caller.
   void put(T& value) noexcept {
     ::new (static_cast<void*>(slot(tail))) T(std::move(value));
     advance(tail);
-    set_count(count.load(std::memory_order_relaxed) + 1);
   }
   void take(std::optional<T>& out) noexcept {
     T* s = slot(head);
     out.emplace(std::move(*s));
     s->~T();
     advance(head);
-    set_count(count.load(std::memory_order_relaxed) - 1);
   }
   // Apart, so that the others need few registers.
   [[gnu::noinline]] void put_overflow(T& value) {
