@@ -121,8 +121,9 @@ RUNNEL_ALWAYS_INLINE void* here() noexcept {
 }
 
 void run_main(const runtime_options& options, void (*body)(void*), void* arg);
-void enter_blocking() noexcept;
-void leave_blocking() noexcept;
+/// Whether a processor was added for the time.
+bool enter_blocking() noexcept;
+void leave_blocking(bool has_added) noexcept;
 
 }  // namespace detail
 
@@ -213,8 +214,8 @@ std::size_t num_goroutines();
 template <class F>
 decltype(auto) blocking(F&& f) {
   struct scope {
-    scope() { detail::enter_blocking(); }
-    ~scope() { detail::leave_blocking(); }
+    const bool has_added = detail::enter_blocking();
+    ~scope() { detail::leave_blocking(has_added); }
   } inside;
   return std::invoke(std::forward<F>(f));
 }

@@ -123,10 +123,10 @@ void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
   if (call.thrown) std::rethrow_exception(std::exchange(call.thrown, nullptr));
 }
 
-void enter_blocking() noexcept {
+bool enter_blocking() noexcept {
   sched.blocking.fetch_add(1);
   processor* p = current_processor();
-  if (p == nullptr || p->current == nullptr) return;
+  if (p == nullptr || p->current == nullptr) return false;
   p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
   p->in_blocking.store(true);
   sched.spare.fetch_add(1);
@@ -135,14 +135,14 @@ void enter_blocking() noexcept {
     wake_for_work();
   else
     wake_watcher(0);
+  return true;
 }
 
-void leave_blocking() noexcept {
+// What was added is taken back, wherever the goroutine is now: it may have moved, or been locked to its thread.
+void leave_blocking(bool has_added) noexcept {
   sched.blocking.fetch_sub(1);
-  goroutine* g = this_goroutine_or_null();
-  processor* p = current_processor();
-  if (g == nullptr || p == nullptr) return;
-  p->in_blocking.store(false);
+  if (!has_added) return;
+  if (processor* p = current_processor(); p != nullptr) p->in_blocking.store(false);
   sched.spare.fetch_sub(1);
 }
 

@@ -70,11 +70,14 @@ void start() noexcept {
 
 }  // namespace
 
+void end_if_forked() noexcept {
+  if (!forked.load()) return;
+  write_stderr("fatal error: runnel: the runtime does not survive fork; exec first\n");
+  std::abort();
+}
+
 void ensure_started() noexcept {
-  if (forked.load()) {
-    write_stderr("fatal error: runnel: the runtime does not survive fork; exec first\n");
-    std::abort();
-  }
+  end_if_forked();
   if (started.load(std::memory_order_acquire)) [[likely]]
     return;
   static std::once_flag once;

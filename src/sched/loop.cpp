@@ -292,6 +292,7 @@ std::int64_t earliest_timer() noexcept {
 }
 
 runnable* find_work(processor& p) noexcept {
+  p.in_blocking.store(false, std::memory_order_relaxed);  // who was in it has left this processor
   for (;;) {
     p.status.store(processor_status::searching, std::memory_order_relaxed);
     if (sched.stopping.load()) [[unlikely]]

@@ -8,6 +8,7 @@
 #include "base/cpu.hpp"
 #include "base/futex.hpp"
 #include "sched/scheduler.hpp"
+#include "sched/start.hpp"
 #include "sched/switch.hpp"
 #include "sched/thread_agent.hpp"
 
@@ -23,6 +24,7 @@ bool take_deadlock(goroutine& self) noexcept { return std::exchange(self.deadloc
 
 // A plain thread's park, or that of a goroutine locked to its thread.
 bool park_as_thread(wait_reason reason) noexcept {
+  end_if_forked();
   thread_agent& self = *this_thread();
   park_thread(self, reason, never);
   return self.locked == nullptr || !take_deadlock(*self.locked);
@@ -103,14 +105,13 @@ bool park(wait_reason reason, void (*release)(void*), void* arg) noexcept {
 namespace {
 
 // Without a timeout: it can wake nobody any more, so the deadlock report has to look again. Whoever gives the signal
-// takes it off the count of parked threads.
+// takes it off the count of parked threads, perhaps before it is on it: too few are counted then, never too many.
 void wait_for_signal(thread_agent& self) noexcept {
+  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
+  if (!self.signal.compare_exchange_strong(expected, thread_agent::parked)) return;
   sched.parked_threads.fetch_add(1);
   sched.park_count.fetch_add(1);
   if (sched.wake_monitor != nullptr) sched.wake_monitor();
-  auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
-  if (!self.signal.compare_exchange_strong(expected, thread_agent::parked))
-    sched.parked_threads.fetch_sub(1);
   while (self.signal.load() == thread_agent::parked)
     futex_wait(self.signal, thread_agent::parked, never);
 }

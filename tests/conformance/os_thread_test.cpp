@@ -239,6 +239,68 @@ MATRIX_TEST(Blocking, ChannelsWorkInside) {
   other.wait();
 }
 
+// Whatever is done inside, as many processors are left as there were: what blocks in the kernel is overtaken, and what
+// computes lets others run.
+void expect_all_get_on() {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  wait_group all;
+  for (int i = 0; i < 4; ++i)
+    all.go([&] {
+      char c = 0;
+      EXPECT_EQ(::read(ends[0], &c, 1), 1);
+    });
+  all.go([&] {
+    runnel::sleep_for(5ms);
+    EXPECT_EQ(::write(ends[1], "0123", 4), 4);
+  });
+  all.wait();
+  for (const int fd : ends) ::close(fd);
+}
+
+MATRIX_TEST(Blocking, LeavesAsManyProcessorsAsThereWere) {
+  runnel::blocking([] {
+    runnel::lock_os_thread();
+    expect_all_get_on();
+    runnel::unlock_os_thread();
+    expect_all_get_on();
+  });
+  expect_all_get_on();
+  for (int i = 0; i < 3; ++i) {
+    runnel::lock_os_thread();
+    runnel::blocking([] { runnel::unlock_os_thread(); });
+    expect_all_get_on();
+  }
+  for (int i = 0; i < 3; ++i) {
+    runnel::blocking([] { runnel::lock_os_thread(); });
+    runnel::unlock_os_thread();
+    expect_all_get_on();
+  }
+}
+
+// The processor that a goroutine left while it was inside is a processor like all others.
+MATRIX_TEST(Blocking, WhoIsLeftByOneInsideIsWatched) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const int procs = runnel::max_procs();
+  wait_group readers;
+  for (int i = 0; i < procs; ++i)
+    readers.go([&] {
+      char c = 0;
+      EXPECT_EQ(::read(ends[0], &c, 1), 1);
+    });
+  runnel::go([&, procs] {
+    runnel::sleep_for(50ms);
+    EXPECT_EQ(::write(ends[1], "01234567", static_cast<std::size_t>(procs)), procs);
+  });
+  runnel::blocking([] {
+    runnel::lock_os_thread();
+    runnel::unlock_os_thread();
+  });
+  readers.wait();
+  for (const int fd : ends) ::close(fd);
+}
+
 // -- stacks ----------------------------------------------------------------------------------------------------------
 
 [[gnu::noinline]] int recurse(int depth, const chan<int>* meet) {

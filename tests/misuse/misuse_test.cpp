@@ -299,7 +299,8 @@ TEST(Fork, AChildThatLeavesTheRuntimeAloneIsFine) {
 }
 
 TEST(Fork, AChildThatUsesTheRuntimeAbortsWithAMessage) {
-  for (const char* scenario : {"child_starts_a_goroutine", "child_calls_run", "child_sleeps"}) {
+  for (const char* scenario :
+       {"child_starts_a_goroutine", "child_calls_run", "child_sleeps", "child_receives"}) {
     const child_result r = run_program("forking", scenario);
     EXPECT_EXIT_CODE(r, 0);
     EXPECT_EQ(r.out, "child: exit -1 signal 6\n") << scenario;

@@ -57,6 +57,9 @@ SCENARIO(child_calls_run) {
 SCENARIO(child_sleeps) {
   fork_and_wait([] { (void)runnel::chan<int>().recv_for(1ms); });
 }
+SCENARIO(child_receives) {
+  fork_and_wait([] { (void)runnel::chan<int>().recv(); });
+}
 SCENARIO(child_execs) {
   fork_and_wait([] { ::execl("/bin/true", "true", nullptr); });
 }
