@@ -82,6 +82,12 @@ MATRIX_TEST(Async, WaitingWithALimit) {
   EXPECT_TRUE(f.wait_for(std::chrono::hours::max()));
   EXPECT_TRUE(f.wait_until(std::chrono::steady_clock::now() - 1h));
   EXPECT_TRUE(f.wait_for(0s));
+  const bool is_there = f.wait_for(0s);
+  const std::future_status status = f.wait_for(0s);
+  EXPECT_TRUE(is_there);
+  EXPECT_EQ(status, std::future_status::ready);
+  EXPECT_TRUE(f.wait_for(0s) == std::future_status::ready);
+  EXPECT_TRUE(f.wait_for(0s) == true);  // NOLINT: that it can be compared
   EXPECT_EQ(f.get(), 8);
 }
 

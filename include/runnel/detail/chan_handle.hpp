@@ -91,6 +91,9 @@ void close_chan(chan_state<T>* state) {
   if (!state->close()) throw_close_of_closed();
 }
 
+template <class T>
+class chan_iterator;
+
 template <class Self, class T>
 class send_half {
  public:
@@ -131,12 +134,17 @@ class send_half {
   bool send(const context& ctx, const T& value) const requires std::is_copy_constructible_v<T>;
 
   /// Sends each element in order, and says how many; blocks as send() does. Throws closed_channel, whose sent() says
-  /// how many went.
+  /// how many went. Moves the elements of a container that is an rvalue and of a channel, each only if it goes.
   template <std::ranges::input_range Range>
   std::size_t send_all(Range&& range) const {
+    using reference = std::ranges::range_reference_t<Range>;
+    constexpr bool is_ours = std::is_same_v<std::ranges::iterator_t<Range>, chan_iterator<T>> ||
+                             (!std::is_lvalue_reference_v<Range> && !std::ranges::view<Range>);
+    constexpr bool may_move =
+        std::is_same_v<reference, T&&> || (is_ours && std::is_same_v<reference, T&>);
     std::size_t sent = 0;
     for (auto&& element : range) {
-      if constexpr (std::is_same_v<decltype(element), T&&>) {  // moved from only if it goes
+      if constexpr (may_move) {
         if (detail::send_until(core(), element, never) == chan_outcome::closed)
           throw_send_on_closed_after(sent);
       } else {
@@ -297,21 +305,17 @@ class recv_half : public recv_common<Self, T> {
   std::optional<T> recv(const context& ctx) const;
 
   /// Waits for one value, then takes what else is there, up to `max`; writes them to `out` and says how many. 0: closed
-  /// and drained, or `max` is 0. If writing throws, the values taken and not yet written (at most 31) are destroyed.
+  /// and drained, or `max` is 0. If writing throws, the one value that was being written is gone.
   template <std::output_iterator<T> Out>
   std::size_t recv_many(Out out, std::size_t max) const {
-    std::size_t total = 0;
-    while (total < max) {
-      batch taken;
-      const std::size_t n = take(taken, max - total, total == 0);
-      if (n == 0) break;
-      for (std::size_t i = 0; i < n; ++i) {
-        *out = *std::move(taken[i]);
-        ++out;
-      }
-      total += n;
+    std::size_t n = 0;
+    for (; n < max; ++n) {
+      std::optional<T> value;
+      if (detail::recv_until(this->core(), value, n == 0 ? never : 0) != chan_outcome::done) break;
+      *out = *std::move(value);
+      ++out;
     }
-    return total;
+    return n;
   }
 
   /// Receives into `out`; false when closed and drained, and `out` is left alone.
@@ -320,23 +324,6 @@ class recv_half : public recv_common<Self, T> {
     if (!value) return false;
     out = *std::move(value);
     return true;
-  }
-
- private:
-  // Lies on the stack, which is small.
-  static constexpr std::size_t batch_bytes = 2048;
-  using batch = std::array<std::optional<T>,
-                           std::clamp<std::size_t>(batch_bytes / sizeof(std::optional<T>), 1, 32)>;
-
-  std::size_t take(batch& into, std::size_t max, bool wait) const {
-    std::size_t n = 0;
-    while (n < into.size() && n < max) {
-      if (detail::recv_until(this->core(), into[n], wait && n == 0 ? never : 0) !=
-          chan_outcome::done)
-        break;
-      ++n;
-    }
-    return n;
   }
 };
 

@@ -178,11 +178,12 @@ promise_and_future<T> make_promise() {
   return {promise<T>(state), future_access::make(state)};
 }
 
-/// What a timed wait for a future found: true when the result is there. Also a std::future_status (ready or timeout).
+/// What a timed wait for a future found: a bool, true when the result is there, and a std::future_status (ready or
+/// timeout).
 class future_wait_result {
  public:
   constexpr explicit future_wait_result(bool ready) noexcept : ready_(ready) {}
-  constexpr explicit operator bool() const noexcept { return ready_; }
+  constexpr operator bool() const noexcept { return ready_; }  // NOLINT: implicit, as the other
   constexpr operator std::future_status() const noexcept {  // NOLINT: implicit, to be used like one
     return ready_ ? std::future_status::ready : std::future_status::timeout;
   }
