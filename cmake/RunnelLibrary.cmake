@@ -89,7 +89,7 @@ function(runnel_add_library)
   runnel_set_sanitizer(runnel)
 endfunction()
 
-# The component runnel::net. A program that takes in this project as a part of itself builds it only if it uses it.
+# The components runnel::net and runnel::asio. A program that takes in this project as a part of itself builds it only if it uses it.
 function(runnel_add_net)
   set(globs)
   foreach(module IN LISTS RUNNEL_NET_MODULES)
@@ -106,6 +106,12 @@ function(runnel_add_net)
   target_include_directories(runnel_net PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(runnel_net PUBLIC runnel)
   runnel_set_sanitizer(runnel_net)
+
+  # A header alone; Boost.Asio, which it needs, is the program's own.
+  add_library(runnel_asio INTERFACE)
+  add_library(runnel::asio ALIAS runnel_asio)
+  set_target_properties(runnel_asio PROPERTIES EXPORT_NAME asio)
+  target_link_libraries(runnel_asio INTERFACE runnel_net)
 endfunction()
 
 if(RUNNEL_LTO)

@@ -90,7 +90,8 @@ struct exit_status {
 /// end may be used while another one, or the process, is waited for. Close an end only when nobody waits for it.
 ///
 /// A failure is the errno of the call, or what wait_readable() gives; std::errc::bad_file_descriptor if the end is
-/// closed or of the other direction. The forms without `failure` throw it as std::system_error. Where main blocks and
+/// closed or of the other direction. With a context the failure is the context's error if that is done from the start or
+/// before there is anything to read or room. The forms without `failure` throw it as std::system_error. Where main blocks and
 /// deadlock_action::throw_error is chosen, a call that blocks may throw deadlock_error as any other.
 class pipe_end {
  public:
@@ -116,6 +117,8 @@ class pipe_end {
   /// the end, when every holder of the other end has closed it, or `into` is empty.
   std::size_t read_some(std::span<char> into, std::error_code& failure);
   std::size_t read_some(std::span<char> into);
+  std::size_t read_some(const context& ctx, std::span<char> into, std::error_code& failure);
+  std::size_t read_some(const context& ctx, std::span<char> into);
   /// The same without blocking: std::errc::resource_unavailable_try_again if nothing is there.
   std::size_t try_read(std::span<char> into, std::error_code& failure);
 
@@ -125,19 +128,31 @@ class pipe_end {
   /// with it is kept from this thread, whatever the program does with that signal.
   std::size_t write_some(std::span<const char> from, std::error_code& failure);
   std::size_t write_some(std::span<const char> from);
+  std::size_t write_some(const context& ctx, std::span<const char> from, std::error_code& failure);
+  std::size_t write_some(const context& ctx, std::span<const char> from);
   /// The same without blocking: std::errc::resource_unavailable_try_again if there is no room.
   std::size_t try_write(std::span<const char> from, std::error_code& failure);
 
   /// Reads up to the end, blocking. With a failure: what came before it. Throws std::bad_alloc when there is no memory.
   std::string read_all(std::error_code& failure);
   std::string read_all();
+  std::string read_all(const context& ctx, std::error_code& failure);
+  std::string read_all(const context& ctx);
   /// Writes all of `text`, blocking while there is no room. With a failure some of it may have been written.
   void write_all(std::string_view text, std::error_code& failure);
   void write_all(std::string_view text);
+  void write_all(const context& ctx, std::string_view text, std::error_code& failure);
+  void write_all(const context& ctx, std::string_view text);
 
  private:
   friend struct detail::process_access;
   explicit pipe_end(int fd) noexcept : fd_(fd) {}
+
+  // Without a context where `ctx` is null.
+  std::size_t read(const context* ctx, std::span<char> into, std::error_code& failure);
+  std::size_t write(const context* ctx, std::span<const char> from, std::error_code& failure);
+  std::string read_to_end(const context* ctx, std::error_code& failure);
+  std::size_t write_whole(const context* ctx, std::string_view text, std::error_code& failure);
 
   int fd_ = -1;
 };

@@ -1,4 +1,4 @@
-/// The whole core. The headers of runnel::net (net, process, signal, asio) are included by name.
+/// The whole core. The headers of runnel::net (net, process, signal) and runnel::asio are included by name.
 #pragma once
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include <runnel/context.hpp>
 #include <runnel/process.hpp>
 
 namespace runnel {
@@ -76,8 +77,39 @@ ssize_t write_quietly(int fd, std::span<const char> from) noexcept {
   return n;
 }
 
-void throw_if(const std::error_code& failure, const char* what) {
+error wait(const context* ctx, int fd, detail::poll_direction direction) {
+  if (ctx == nullptr) return detail::wait_descriptor(fd, direction, detail::never);
+  return direction == detail::poll_direction::read ? wait_readable(*ctx, fd)
+                                                   : wait_writable(*ctx, fd);
+}
+
+// Calls `attempt`, which does not block, until it gives anything but EAGAIN. Without a context where `ctx` is null.
+template <class F>
+std::size_t in_time(const context* ctx, int fd, detail::poll_direction direction,
+                    std::error_code& failure, F attempt) {
+  for (;;) {
+    if (ctx != nullptr && detail::context_access::done(*ctx)) {
+      failure = code_of(ctx->err());
+      return 0;
+    }
+    const std::size_t n = attempt();
+    if (!is_would_block(failure)) return n;
+    if (const error e = wait(ctx, fd, direction)) {
+      failure = code_of(e);
+      return 0;
+    }
+  }
+}
+
+constexpr const char* reading = "read from a process";
+constexpr const char* writing = "write to a process";
+
+template <class F>
+auto or_throw(const char* what, F call) {
+  std::error_code failure;
+  auto done = call(failure);
   if (failure) throw std::system_error(failure, what);
+  return done;
 }
 
 }  // namespace
@@ -97,17 +129,6 @@ std::size_t pipe_end::try_read(std::span<char> into, std::error_code& failure) {
   return 0;
 }
 
-std::size_t pipe_end::read_some(std::span<char> into, std::error_code& failure) {
-  for (;;) {
-    const std::size_t n = try_read(into, failure);
-    if (!is_would_block(failure)) return n;
-    if (const error e = wait_readable(fd_)) {
-      failure = code_of(e);
-      return 0;
-    }
-  }
-}
-
 std::size_t pipe_end::try_write(std::span<const char> from, std::error_code& failure) {
   failure.clear();
   ssize_t n = 0;
@@ -119,23 +140,23 @@ std::size_t pipe_end::try_write(std::span<const char> from, std::error_code& fai
   return 0;
 }
 
-std::size_t pipe_end::write_some(std::span<const char> from, std::error_code& failure) {
-  for (;;) {
-    const std::size_t n = try_write(from, failure);
-    if (!is_would_block(failure)) return n;
-    if (const error e = wait_writable(fd_)) {
-      failure = code_of(e);
-      return 0;
-    }
-  }
+std::size_t pipe_end::read(const context* ctx, std::span<char> into, std::error_code& failure) {
+  return in_time(ctx, fd_, detail::poll_direction::read, failure,
+                 [&] { return try_read(into, failure); });
 }
 
-std::string pipe_end::read_all(std::error_code& failure) {
+std::size_t pipe_end::write(const context* ctx, std::span<const char> from,
+                            std::error_code& failure) {
+  return in_time(ctx, fd_, detail::poll_direction::write, failure,
+                 [&] { return try_write(from, failure); });
+}
+
+std::string pipe_end::read_to_end(const context* ctx, std::error_code& failure) {
   std::string text;
   std::size_t used = 0;
   for (;;) {
     if (text.size() - used < least_room) text.resize(std::max(first_room, 2 * text.size()));
-    const std::size_t n = read_some(std::span(text).subspan(used), failure);
+    const std::size_t n = read(ctx, std::span(text).subspan(used), failure);
     used += n;
     if (n == 0) break;
   }
@@ -143,36 +164,66 @@ std::string pipe_end::read_all(std::error_code& failure) {
   return text;
 }
 
-void pipe_end::write_all(std::string_view text, std::error_code& failure) {
+std::size_t pipe_end::write_whole(const context* ctx, std::string_view text,
+                                  std::error_code& failure) {
+  std::size_t written = 0;
   failure.clear();
-  while (!text.empty() && !failure) text.remove_prefix(write_some(text, failure));
+  while (written < text.size() && !failure) written += write(ctx, text.substr(written), failure);
+  return written;
 }
 
+std::size_t pipe_end::read_some(std::span<char> into, std::error_code& failure) {
+  return read(nullptr, into, failure);
+}
 std::size_t pipe_end::read_some(std::span<char> into) {
-  std::error_code failure;
-  const std::size_t n = read_some(into, failure);
-  throw_if(failure, "read from a process");
-  return n;
+  return or_throw(reading, [&](std::error_code& failure) { return read(nullptr, into, failure); });
+}
+std::size_t pipe_end::read_some(const context& ctx, std::span<char> into,
+                                std::error_code& failure) {
+  return read(&ctx, into, failure);
+}
+std::size_t pipe_end::read_some(const context& ctx, std::span<char> into) {
+  return or_throw(reading, [&](std::error_code& failure) { return read(&ctx, into, failure); });
 }
 
+std::size_t pipe_end::write_some(std::span<const char> from, std::error_code& failure) {
+  return write(nullptr, from, failure);
+}
 std::size_t pipe_end::write_some(std::span<const char> from) {
-  std::error_code failure;
-  const std::size_t n = write_some(from, failure);
-  throw_if(failure, "write to a process");
-  return n;
+  return or_throw(writing, [&](std::error_code& failure) { return write(nullptr, from, failure); });
+}
+std::size_t pipe_end::write_some(const context& ctx, std::span<const char> from,
+                                 std::error_code& failure) {
+  return write(&ctx, from, failure);
+}
+std::size_t pipe_end::write_some(const context& ctx, std::span<const char> from) {
+  return or_throw(writing, [&](std::error_code& failure) { return write(&ctx, from, failure); });
 }
 
+std::string pipe_end::read_all(std::error_code& failure) { return read_to_end(nullptr, failure); }
 std::string pipe_end::read_all() {
-  std::error_code failure;
-  std::string text = read_all(failure);
-  throw_if(failure, "read from a process");
-  return text;
+  return or_throw(reading, [&](std::error_code& failure) { return read_to_end(nullptr, failure); });
+}
+std::string pipe_end::read_all(const context& ctx, std::error_code& failure) {
+  return read_to_end(&ctx, failure);
+}
+std::string pipe_end::read_all(const context& ctx) {
+  return or_throw(reading, [&](std::error_code& failure) { return read_to_end(&ctx, failure); });
 }
 
+void pipe_end::write_all(std::string_view text, std::error_code& failure) {
+  (void)write_whole(nullptr, text, failure);
+}
 void pipe_end::write_all(std::string_view text) {
-  std::error_code failure;
-  write_all(text, failure);
-  throw_if(failure, "write to a process");
+  (void)or_throw(writing,
+                 [&](std::error_code& failure) { return write_whole(nullptr, text, failure); });
+}
+void pipe_end::write_all(const context& ctx, std::string_view text, std::error_code& failure) {
+  (void)write_whole(&ctx, text, failure);
+}
+void pipe_end::write_all(const context& ctx, std::string_view text) {
+  (void)or_throw(writing,
+                 [&](std::error_code& failure) { return write_whole(&ctx, text, failure); });
 }
 
 }  // namespace runnel

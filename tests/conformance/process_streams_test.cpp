@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/poll.hpp>
 #include <runnel/process.hpp>
@@ -51,6 +52,16 @@ command piped_cat() {
   return {.arguments = {"cat"}, .input = redirect::pipe(), .output = redirect::pipe()};
 }
 
+template <class F>
+std::error_code failure_of(F call) {
+  try {
+    call();
+  } catch (const std::system_error& e) {
+    return e.code();
+  }
+  return {};
+}
+
 std::string read_to_the_end(const pipe_ends& p) {
   std::string text;
   for (int c = p.take(); c != -1; c = p.take()) {
@@ -70,6 +81,43 @@ MATRIX_TEST(ProcessStreams, OutputAndErrorsAreReadApart) {
   EXPECT_EQ(p.errors().read_all(), "err\n");
   EXPECT_FALSE(p.input().is_open());
   EXPECT_FALSE(p.wait());
+}
+
+MATRIX_TEST(ProcessStreams, AContextEndsWhatWaits) {
+  process cat = spawn(piped_cat());
+  const auto [late, cancel] = runnel::with_timeout(runnel::background(), 20ms);
+  const auto too_late = make_error_code(runnel::context_errc::deadline_exceeded);
+  std::array<char, 4> room{};
+  std::error_code failure;
+  cat.input().write_all(late, "ab", failure);
+  EXPECT_FALSE(failure);
+  EXPECT_EQ(cat.output().read_some(late, room), 2U);
+  EXPECT_EQ(cat.output().read_some(late, room, failure), 0U);
+  EXPECT_EQ(failure, too_late);
+  // From now on it is done from the start, whatever there is to read or room.
+  cat.input().write_all("cd");
+  EXPECT_FALSE(runnel::wait_readable(cat.output().fd()));
+  EXPECT_EQ(failure_of([&] { (void)cat.output().read_some(late, room); }), too_late);
+  EXPECT_EQ(failure_of([&] { (void)cat.output().read_all(late); }), too_late);
+  EXPECT_EQ(failure_of([&] { (void)cat.input().write_some(late, room); }), too_late);
+  EXPECT_EQ(failure_of([&] { cat.input().write_all(late, "x"); }), too_late);
+
+  // What came before the end stays.
+  const auto [ctx, stop] = runnel::with_cancel(runnel::background());
+  std::string text;
+  wait_group reader;
+  reader.go([&] { text = cat.output().read_all(ctx, failure); });
+  ASSERT_TRUE(until_blocked("select"));
+  stop();
+  reader.wait();
+  EXPECT_EQ(text, "cd");
+  EXPECT_EQ(failure, make_error_code(runnel::context_errc::canceled));
+
+  // A writer that nobody reads from.
+  const auto [brief, end] = runnel::with_timeout(runnel::background(), 20ms);
+  EXPECT_EQ(failure_of([&] { cat.input().write_all(brief, pattern(large)); }), too_late);
+  cat.kill(SIGKILL);
+  (void)cat.wait();
 }
 
 MATRIX_TEST(ProcessStreams, MoreThanAPipeHoldsInBothDirections) {
