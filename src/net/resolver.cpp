@@ -81,16 +81,21 @@ std::vector<endpoint> resolver::resolve(const context& ctx, std::string_view hos
     return {};
   }
   // Numbers need neither a thread nor a slot.
+  if (host.find('\0') != host.npos || service.find('\0') != service.npos) {
+    failure.assign(EAI_NONAME, resolver_category());
+    return {};
+  }
   answer now = look_up(std::string(host), std::string(service), AI_NUMERICHOST | AI_NUMERICSERV);
   if (!now.failure) return std::move(now.endpoints);
   if (lookups_->slots.acquire(ctx)) {
     failure = detail::failure_of(ctx);
     return {};
   }
+  const std::shared_ptr<void> slot(nullptr,
+                                   [shared = lookups_](void*) { shared->slots.release(); });
   chan<answer> done(1);
-  go([done, shared = lookups_, name = std::string(host), what = std::string(service)]() mutable {
+  go([done, slot, name = std::string(host), what = std::string(service)] {
     done.send(blocking([&] { return look_up(name, what, 0); }));
-    shared->slots.release();
   });
   std::optional<answer> got = done.recv(ctx);
   if (!got) {

@@ -239,7 +239,27 @@ TEST(MapFailures, CancelledJobsAreNotCountedAsFailed) {
 TEST(MapFailures, FewDescriptorsMeanFewerJobsAtATime) {
   const child_result r = run_shell("ulimit -n 60; seq 60 | \"$1\" map -j 50 sleep 0.01{}");
   EXPECT_EXIT_CODE(r, 0);
-  EXPECT_ERR_HAS(r, "allows 4 jobs at a time");
+  EXPECT_ERR_HAS(r, "allows 3 jobs at a time");
+}
+
+// What has ended and waits to be written has descriptors, too: those of temporary files.
+TEST(MapFailures, DescriptorsLastWhereNobodyTakesTheOutput) {
+  const child_result r = run_shell(
+      "ulimit -n 128; seq 40 | \"$1\" map -j 12 -s 'head -c 300000 /dev/zero | tee /dev/stderr; : "
+      "{}' 2>&1 | "
+      "{ sleep 1; wc -c; }");
+  EXPECT_EQ(r.out, "24000000\n");
+}
+
+// A limit of file sizes stands for a full disk.
+TEST(MapFailures, AJobWhoseOutputIsLostIsEndedAndTheRunStopped) {
+  for (const char* command : {"yes", "trap '' PIPE; head -c 2000000 /dev/zero; exec sleep 1000"}) {
+    const scratch_directory d;
+    const child_result r = run_shell(
+        std::string("ulimit -f 1000; \"$1\" map -s \"") + command + "; : {}\" ::: 1", d.path());
+    EXPECT_EXIT_CODE(r, 255);
+    EXPECT_ERR_HAS(r, "File too large; the run is stopped");
+  }
 }
 
 TEST(MapFailures, JobsHaveTheLimitOfDescriptorsThatTheToolWasStartedWith) {
@@ -348,6 +368,8 @@ TEST(MapUsage, BadUsageSaysWhatIsWrong) {
       {{"map", "echo", ":::+", "a"}, ":::+"},
       {{"map", "--joblog", "", "true"}, "the value is empty"},
       {{"map", "--timeline", "/nonexistent/t.html", "true"}, "/nonexistent/t.html"},
+      {{"map", "--timeline", "/tmp", "true"}, "Is a directory"},
+      {{"map", "--timeline", "t/", "true"}, "Is a directory"},
   };
   for (const auto& c : cases) {
     const child_result r = run_tool(c.arguments);

@@ -171,6 +171,7 @@ TEST(MapCommand, OptionsEndWhereTheCommandBegins) {
 }
 
 TEST(MapCommand, TheLastOfAnOptionCounts) {
+  EXPECT_EQ(run_tool({"map", "-k", "-X", "-n1", "echo", ":::", "a", "b"}).out, "a\nb\n");
   const child_result r = run_tool({"map", "-k", "-j4", "-n", "1", "-n2", "echo", ":::", "a", "b"});
   EXPECT_EXIT_CODE(r, 0);
   EXPECT_EQ(r.out, "a b\n");

@@ -37,6 +37,7 @@ runnel::error move_all(const runnel::context& ended, const owned_fd& from, captu
     std::error_code failed;
     const std::size_t n = read_what_is_there(from, buffer, failed);
     if (n > 0) into.add({buffer, n});
+    if (into.trouble()) return into.trouble();
     if (over) after_end += n;
     if (after_end > most_after_end) return {};
     if (n > 0) continue;

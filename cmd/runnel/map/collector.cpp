@@ -1,7 +1,9 @@
 #include "map/collector.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -50,10 +52,18 @@ bool nobody_reads(int fd) {
 
 // The page is written at the end: too late to learn that it has no place.
 void check_timeline(const map_options& o) {
-  const std::filesystem::path parent = std::filesystem::path(o.timeline).parent_path();
-  if (!o.timeline.empty() && ::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
-    throw usage_error("timeline '" + o.timeline + "': " + errno_error().message());
+  if (o.timeline.empty()) return;
+  const std::filesystem::path file(o.timeline);
+  const std::filesystem::path parent = file.parent_path();
+  std::error_code ignored;
+  if (file.filename().empty() || std::filesystem::is_directory(file, ignored))
+    errno = EISDIR;
+  else if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) == 0)
+    return;
+  throw usage_error("timeline '" + o.timeline + "': " + errno_error().message());
 }
+
+void free_memory(std::string& text) { std::string().swap(text); }
 
 joblog open_log(const map_options& o) {
   return o.joblog.empty() ? joblog() : joblog::open(o.joblog, o.resume || o.resume_failed);
@@ -127,6 +137,9 @@ void collector::settle(std::uint64_t number, turn t) {
   if (t && number != next_) {
     give_up(aside_.put_aside(t->output));
     give_up(aside_.put_aside(t->errors));
+    // With -X each may be as long as a command can be.
+    if (!options_.json && options_.joblog.empty()) free_memory(t->result.command);
+    if (!options_.json && !options_.tag) free_memory(t->result.label);
   }
   early_.emplace(number, std::move(t));
   for (auto first = early_.begin(); first != early_.end() && first->first == next_;
@@ -152,7 +165,7 @@ void collector::print_json(const finished& e) {
   if (broken_) return;
   try {
     write(STDOUT_FILENO, json_line(e.result, e.output.text(), e.errors.text()) + "\n");
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // it cannot be read back, or does not fit into memory
     give_up(runnel::error::current());
   }
 }

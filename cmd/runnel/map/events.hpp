@@ -37,4 +37,7 @@ struct skipped {
 
 using event = std::variant<started, lines, finished, skipped>;
 
+/// The room of the channel. Each of them may hold two descriptors, those of the temporary files that output is in.
+inline constexpr int most_waiting_events = 8;
+
 }  // namespace runnel_cli

@@ -22,6 +22,7 @@
 #include "command.hpp"
 #include "map/batch.hpp"
 #include "map/command_template.hpp"
+#include "map/events.hpp"
 #include "map/map_run.hpp"
 #include "map/options.hpp"
 #include "map/units.hpp"
@@ -42,10 +43,11 @@ int print_commands(const command_template& command, const resumed& done_before,
 }
 
 // Raises the soft limit of descriptors if so many jobs need that, and lowers the number of jobs to what the hard limit
-// allows. A job that runs has both ends of two pipes and its process's descriptor; some more are for starting one.
+// allows. A job that runs has both ends of two pipes and its process's descriptor, one more is for starting it, and what it
+// writes may be in two temporary files; so may be what waits to be written (most_waiting_events).
 void provide_descriptors(map_options& o) {
-  constexpr rlim_t own = 32;
-  const rlim_t per_job = o.results.empty() ? 6 : 8;
+  constexpr rlim_t own = 16 + 2 * most_waiting_events;
+  const rlim_t per_job = rlim_t{8} + (o.results.empty() ? 0 : 2) + (o.pipe ? 1 : 0);
   rlimit limit{};
   if (o.group == grouping::none || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t needed = own + per_job * static_cast<rlim_t>(o.max_jobs);

@@ -44,7 +44,7 @@ map_run::map_run(const map_options& options, const command_template& command)
       reading_(std::make_shared<reading>()),
       done_before_(read_done(options)),
       gate_(options.gate),
-      events_(4 * options.max_jobs),
+      events_(most_waiting_events),
       early_(most_early),
       collector_(options, {.stop_starts = [this] { starts_.cancel(); },
                            .stop_jobs = [this] { stop_jobs(); },

@@ -38,7 +38,7 @@ struct map_arguments::texts {
   bool nul = false;
   std::vector<std::string> files;
   std::string jobs = "100%", min_jobs, max_jobs;
-  std::string max_items = "1";
+  std::string max_items;
   bool fit = false, shell = false;
   bool keep_order = false, whole = false, line_buffer = false, ungroup = false, tag = false;
   std::string timeout, grace = "10s", retries = "0", backoff = "100ms";
@@ -154,7 +154,7 @@ void map_arguments::texts::check() const {
                       " needs the job log to continue: --joblog FILE");
   if (!block.empty() && !pipe) throw usage_error("--block needs --pipe");
   refuse_both(pipe, "--pipe", !files.empty(), "--arg-file", "blocks come from standard input");
-  refuse_both(pipe, "--pipe", fit || max_items != "1", "-n or -X", "a block has no items");
+  refuse_both(pipe, "--pipe", fit || !max_items.empty(), "-n or -X", "a block has no items");
 }
 
 void map_arguments::texts::fill_jobs(map_options& o) const {
@@ -222,10 +222,11 @@ map_options map_arguments::parsed(const std::vector<std::string>& rest) const {
   o.command = split_lists(rest, o.items.lists);
   if (texts_->pipe && !o.items.lists.empty())
     throw usage_error("--pipe and ':::': blocks come from standard input");
-  o.max_items =
-      static_cast<std::size_t>(parse_count("--max-args", texts_->max_items, 1, most_items));
   o.fit = texts_->fit;
-  if (o.fit && o.max_items == 1) o.max_items = most_items;
+  o.max_items = o.fit ? most_items : 1;
+  if (!texts_->max_items.empty())
+    o.max_items =
+        static_cast<std::size_t>(parse_count("--max-args", texts_->max_items, 1, most_items));
   o.shell = texts_->shell;
   o.pipe = texts_->pipe;
   o.block_size = parse_size("--block", texts_->block.empty() ? default_block : texts_->block);

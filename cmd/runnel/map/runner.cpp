@@ -180,7 +180,10 @@ void runner::try_once(const job& j, const std::vector<std::string>& argv, finish
   done.trouble = results_.begin(j.number, output_copy, errors_copy);
   output.copy_to(std::move(output_copy));
   errors.copy_to(std::move(errors_copy));
-  if (!done.trouble) execute(j, argv, r, output, errors);
+  if (done.trouble)
+    refuse(r, done.trouble);
+  else
+    execute(j, argv, r, output, errors);
   output.finish();
   errors.finish();
   if (!done.trouble) done.trouble = output.trouble() ? output.trouble() : errors.trouble();
@@ -203,12 +206,17 @@ runnel::process runner::start(const std::vector<std::string>& argv, job_pipe& ou
     c.output = output.redirect();
     c.errors = errors.redirect();
   }
-  runnel::process p = runnel::spawn(c, failed);
-  if (failed != std::errc::executable_format_error) return p;
-  // A script that does not say what it is for, as execvp(3) would run it.
-  c.arguments.insert(c.arguments.begin(), "/bin/sh");
-  if (!c.program.empty()) c.arguments[1] = std::exchange(c.program, {});
-  return runnel::spawn(c, failed);
+  try {
+    runnel::process p = runnel::spawn(c, failed);
+    if (failed != std::errc::executable_format_error) return p;
+    // A script that does not say what it is for, as execvp(3) would run it.
+    c.arguments.insert(c.arguments.begin(), "/bin/sh");
+    if (!c.program.empty()) c.arguments[1] = std::exchange(c.program, {});
+    return runnel::spawn(c, failed);
+  } catch (const std::bad_alloc&) {  // the system has no room for one more process
+    failed = make_error_code(std::errc::not_enough_memory);
+    return {};
+  }
 }
 
 void runner::execute(const job& j, const std::vector<std::string>& argv, job_result& r,
@@ -229,18 +237,23 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   restore_limit(p);
   {
     auto [ended, say_ended] = runnel::with_cancel(runnel::background());
+    auto [lost, say_lost] = runnel::with_cancel(runnel::background());
     runnel::wait_group streams;
     const on_leaving join([&streams, &say_ended = say_ended] {
       say_ended();
       streams.wait();
     });
     if (captures()) {
-      streams.go([&, &ended = ended] { drain(ended, output_pipe.reader(), output); });
-      streams.go([&, &ended = ended] { drain(ended, errors_pipe.reader(), errors); });
+      const auto take = [&ended = ended, &say_lost = say_lost](owned_fd& from, capture& into) {
+        drain(ended, from, into);
+        if (into.trouble()) say_lost();
+      };
+      streams.go([&, take] { take(output_pipe.reader(), output); });
+      streams.go([&, take] { take(errors_pipe.reader(), errors); });
     }
     if (options_.pipe)
       streams.go([&, &ended = ended] { r.bytes_in = feed(ended, p.input(), j.block); });
-    r.how = wait_for_end(p);
+    r.how = wait_for_end(p, lost);
     r.runtime = std::chrono::steady_clock::now() - begin;
   }
   fill_usage(r, p.status());
@@ -252,13 +265,14 @@ void runner::restore_limit(const runnel::process& p) const {
   ::prlimit(p.id(), RLIMIT_NOFILE, &*options_.descriptors, nullptr);
 }
 
-outcome runner::wait_for_end(runnel::process& p) const {
-  enum : std::size_t { by_itself, cancelled };
-  const std::size_t what = runnel::select(runnel::on_exit(p), runnel::on_done(stages_.jobs),
-                                          runnel::on_timeout(options_.timeout));
+// Once its output is lost it works for nothing, and the run will be stopped.
+outcome runner::wait_for_end(runnel::process& p, const runnel::context& lost) const {
+  enum : std::size_t { by_itself, in_time };
+  const std::size_t what = runnel::select(runnel::on_exit(p), runnel::on_timeout(options_.timeout),
+                                          runnel::on_done(stages_.jobs), runnel::on_done(lost));
   if (what == by_itself) return p.status().success() ? outcome::succeeded : outcome::failed;
   end_group(p);
-  return what == cancelled ? outcome::cancelled : outcome::timed_out;
+  return what == in_time ? outcome::timed_out : outcome::cancelled;
 }
 
 // SIGTERM to the whole group, SIGKILL to what is left of it after the grace. A stopped job must go on to see the

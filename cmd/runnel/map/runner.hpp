@@ -47,7 +47,7 @@ class runner {
   runnel::process start(const std::vector<std::string>& argv, job_pipe& output, job_pipe& errors,
                         std::error_code& failed) const;
   void restore_limit(const runnel::process& p) const;
-  outcome wait_for_end(runnel::process& p) const;
+  outcome wait_for_end(runnel::process& p, const runnel::context& lost) const;
   void end_group(runnel::process& p) const;
   bool captures() const { return options_.group != grouping::none; }
 
