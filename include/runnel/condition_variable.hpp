@@ -55,8 +55,7 @@ class cond_core {
   void notify_each() noexcept;
   bool give_up(cond_waiter& w) noexcept;
 
-  spinlock lock_;
-  wait_queue waiters_;  // guarded by lock_
+  wait_queue waiters_;  // guarded by queue_lock(this)
 };
 
 }  // namespace detail

@@ -85,7 +85,8 @@ class context {
   /// When the context will be done at the latest; nullopt: no deadline.
   std::optional<clock::time_point> deadline() const noexcept;
   /// A stop token that is asked to stop when the context is done. Callbacks registered with it run
-  /// in whoever cancels. For a context that is never done, a token without a state.
+  /// in whoever cancels, and may not block: the standard's stop_source knows by the thread who runs
+  /// them. For a context that is never done, a token without a state.
   std::stop_token stop_token() const;
   /// The value of the nearest with_value<Key>; nullptr: there is none. Valid as long as a copy of
   /// this context is.

@@ -171,10 +171,10 @@ template <class T, class H>
 class send_case final : public case_base {
  public:
   static constexpr bool is_otherwise = false;
-  template <class Chan>
-  send_case(Chan&& to, chan_value<T> value, H handler)
+  template <class Chan, class V>
+  send_case(Chan&& to, V&& value, H handler)
       : to_(make_operand<send_chan<T>>(std::forward<Chan>(to))),
-        value_(std::move(value)),
+        value_(chan_value<T>(std::forward<V>(value))),  // made in place
         handler_(std::move(handler)) {}
 
   spinlock* lock() noexcept { return to_.state() == nullptr ? nullptr : &to_.state()->mu; }
@@ -269,10 +269,10 @@ auto make_recv_case(Chan&& source, H handler) {
   using T = element_of<Chan>;
   return recv_case<T, H>(std::forward<Chan>(source), std::move(handler));
 }
-template <class Chan, class H>
-auto make_send_case(Chan&& to, chan_value<element_of<Chan>> value, H handler) {
+template <class Chan, class V, class H>
+auto make_send_case(Chan&& to, V&& value, H handler) {
   using T = element_of<Chan>;
-  return send_case<T, H>(std::forward<Chan>(to), std::move(value), std::move(handler));
+  return send_case<T, H>(std::forward<Chan>(to), std::forward<V>(value), std::move(handler));
 }
 
 }  // namespace detail
@@ -303,9 +303,7 @@ auto on_recv(Chan&& source) {
 template <detail::can_send Chan, class V, class H = detail::no_handler>
 requires std::constructible_from<detail::element_of<Chan>, V &&> auto on_send(Chan&& to, V&& value,
                                                                               H handler = {}) {
-  using T = detail::element_of<Chan>;
-  return detail::make_send_case(std::forward<Chan>(to), T(std::forward<V>(value)),
-                                std::move(handler));
+  return detail::make_send_case(std::forward<Chan>(to), std::forward<V>(value), std::move(handler));
 }
 template <detail::can_send Chan, class H = detail::no_handler>
 requires std::is_void_v<detail::element_of<Chan>>

@@ -74,7 +74,12 @@ class singleflight {
       return theirs->result();
     }
     mine->run(f);
-    remove(key, mine);
+    try {
+      remove(key, mine);
+    } catch (...) {  // what compares keys threw
+      mine->landed.count_down();
+      throw;
+    }
     mine->landed.count_down();
     return mine->result();
   }

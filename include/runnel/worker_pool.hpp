@@ -144,7 +144,8 @@ class worker_pool {
   worker_pool& operator=(const worker_pool&) = delete;
   ~worker_pool();
 
-  /// Starts the workers. A second call does nothing, nor does one after close() or cancel().
+  /// Starts the workers. A second call does nothing, nor does one after close() or cancel(). Throws as go() does where
+  /// one cannot be started; the pool goes on with those there are, and is cancelled if there is none.
   void run();
 
   /// Hands over a task. Blocks while all workers are busy and the queue is full (unless on_full

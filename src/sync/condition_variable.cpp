@@ -2,6 +2,10 @@
 
 #include <sched.h>
 
+#include <mutex>
+
+#include <runnel/detail/queue_lock.hpp>
+
 #include "sync/waiters.hpp"
 
 namespace runnel::detail {
@@ -50,16 +54,17 @@ void cond_core::enlist(cond_waiter& w) noexcept {
   w.who = this_agent();
   w.claim = &w.claimed;
   w.index = claimed_by_notify - 1;
-  lock_.lock();
+  const std::lock_guard guard(queue_lock(this));
   waiters_.push_back(w);
-  lock_.unlock();
 }
 
-// True: nobody else has claimed it, and nobody will touch it any more.
+// True: nobody else has claimed it, and nobody will touch it any more. Who has been notified may find the condition
+// variable gone: it is not in the queue any more, and the lock is not a part of it.
 bool cond_core::give_up(cond_waiter& w) noexcept {
-  lock_.lock();
-  waiters_.remove(w);
-  lock_.unlock();
+  {
+    const std::lock_guard guard(queue_lock(this));
+    waiters_.remove(w);
+  }
   return claim_as(w, claimed_by_timeout) || w.claimed.load() == claimed_by_timeout;
 }
 
@@ -86,11 +91,12 @@ bool cond_core::sleep(cond_waiter& w, std::int64_t deadline) {
 }
 
 void cond_core::cancel(cond_waiter& w) noexcept {
-  lock_.lock();
-  const bool won = claim_as(w, claimed_by_cancel);
-  if (won) waiters_.remove(w);
-  lock_.unlock();
-  if (won) settle(w);
+  {
+    const std::lock_guard guard(queue_lock(this));
+    if (!claim_as(w, claimed_by_cancel)) return;
+    waiters_.remove(w);
+  }
+  settle(w);
 }
 
 void cond_core::withdraw(cond_waiter& w) noexcept {
@@ -101,17 +107,19 @@ void cond_core::withdraw(cond_waiter& w) noexcept {
 }
 
 void cond_core::notify_first() noexcept {
-  lock_.lock();
+  spinlock& lock = queue_lock(this);
+  lock.lock();
   waiter* const w = waiters_.pop();
-  lock_.unlock();
+  lock.unlock();
   if (w != nullptr) settle(static_cast<cond_waiter&>(*w));
 }
 
 void cond_core::notify_each() noexcept {
   wake_list woken;
-  lock_.lock();
+  spinlock& lock = queue_lock(this);
+  lock.lock();
   woken.add_all(waiters_);
-  lock_.unlock();
+  lock.unlock();
   woken.for_each([](waiter& w) { settle(static_cast<cond_waiter&>(w)); });
 }
 

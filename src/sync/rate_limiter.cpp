@@ -81,7 +81,7 @@ rate_limiter::reservation rate_limiter::take(int n, std::int64_t longest_wait) {
   if (when == detail::never) return {nullptr, 0, rate_, detail::never};
   tokens_ = left;
   last_ = now;
-  last_reserved_ = when;
+  last_reserved_ = std::max(last_reserved_, when);
   return {this, n, rate_, when};
 }
 

@@ -137,7 +137,7 @@ scope_count count_scope(std::uint64_t scope) noexcept {
 goroutine_table::goroutine_table() noexcept {
   std::size_t n = 0;
   for_each_alive([&n](seed&) { ++n; });
-  while (!fill(n + n / 8 + 64)) n *= 2;
+  while (!fill(n + n / 8 + 64)) n = 2 * n + 64;
   std::sort(entries_, entries_ + size_, by_id);
 }
 

@@ -158,18 +158,28 @@ error pool_core::block_until_added(pool_task& t, const context* ctx) {
 
 // Called with the lock; releases it. Precondition: the queue is not empty.
 error pool_core::drop_oldest_locked(pool_task& t) {
+  const auto self = shared_from_this();
   pool_task oldest;
   queue_.pop(oldest);
   ++dropped_;
+  ++dropping_;  // as in cancel()
   waiter* worker = nullptr;
+  std::exception_ptr failure;
   try {
     worker = push_locked(std::move(t));
   } catch (...) {
-    mu_.unlock();
-    throw;
+    failure = std::current_exception();
   }
   mu_.unlock();
   if (worker != nullptr) ready(worker->who);
+  oldest.reset();
+  wake_list wake;
+  mu_.lock();
+  --dropping_;
+  maybe_finish(wake);
+  mu_.unlock();
+  wake.ready_all();
+  if (failure != nullptr) std::rethrow_exception(failure);
   return {};
 }
 

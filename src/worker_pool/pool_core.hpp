@@ -103,6 +103,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   // ending (pool_end.cpp)
   void close_locked(wake_list& wake);
   void maybe_finish(wake_list& wake);
+  void tell_dropped(std::uint64_t n) noexcept;
   void collect_results();
   error gather();
 

@@ -58,6 +58,14 @@ void pool_core::cancel(error cause) {
   collect_results();
 }
 
+// For wait(): no task's own error.
+void pool_core::tell_dropped(std::uint64_t n) noexcept {
+  try {
+    keep(wrap(std::to_string(n) + (n == 1 ? " task" : " tasks"), pool_error(pool_errc::dropped)));
+  } catch (const std::bad_alloc&) {  // the statistics still say it
+  }
+}
+
 // Called with the lock, and returns with it, but lets it go in between when the last one out turns
 // off the light.
 void pool_core::maybe_finish(wake_list& wake) {
@@ -68,9 +76,7 @@ void pool_core::maybe_finish(wake_list& wake) {
   const std::uint64_t dropped = dropped_;
   const stop_function parent_stop = std::move(parent_stop_);
   mu_.unlock();
-  if (dropped > 0)  // for wait(): no task's own error
-    keep(wrap(std::to_string(dropped) + (dropped == 1 ? " task" : " tasks"),
-              pool_error(pool_errc::dropped)));
+  if (dropped > 0) tell_dropped(dropped);
   results_.close();
   parent_stop();
   cancel_();
@@ -121,10 +127,22 @@ error pool_core::gather() {
     gathering_ = true;
     std::vector<error> late = std::move(leftover_);
     mu_.unlock();
-    std::vector<error> all;
-    while (auto e = results_.try_recv()) all.push_back(std::move(*e));
-    all.insert(all.end(), late.begin(), late.end());
-    error joined = join(all);
+    error joined;
+    try {
+      std::vector<error> all;
+      while (auto e = results_.try_recv()) all.push_back(std::move(*e));
+      all.insert(all.end(), late.begin(), late.end());
+      joined = join(all);
+    } catch (...) {  // no memory: the next caller tries again
+      wake_list wake;
+      mu_.lock();
+      leftover_ = std::move(late);
+      gathering_ = false;
+      wake.add_all(joiners_, true);
+      mu_.unlock();
+      wake.ready_all();
+      throw;
+    }
     wake_list wake;
     mu_.lock();
     final_ = std::move(joined);

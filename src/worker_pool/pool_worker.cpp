@@ -11,7 +11,7 @@
 namespace runnel::detail {
 
 // `n` places in workers_ have been taken under the lock. Where no goroutine can be had, the pool
-// becomes as large as it is.
+// becomes as large as it is; it ends, with what is in it dropped, if there is not one worker.
 void pool_core::start_workers(int n) {
   while (n > 0) {
     try {
@@ -26,10 +26,12 @@ void pool_core::start_workers(int n) {
       wake_list wake;
       mu_.lock();
       workers_ -= n;
+      const bool none_left = workers_ == 0;
       set_size_locked(std::min(size_, workers_));
-      maybe_finish(wake);
+      if (!none_left) maybe_finish(wake);
       mu_.unlock();
       wake.ready_all();
+      if (none_left) cancel(error::current());
       throw;
     }
     --n;

@@ -189,6 +189,18 @@ MATRIX_TEST(ChanValues, SendAllMovesOutOfContainersThatAreGivenUp) {
   expect_clean(t);
 }
 
+MATRIX_TEST(ChanValues, ACaseCopiesWhatItIsGivenOnce) {
+  tally t;
+  {
+    const chan<tracked> ch(1);
+    const tracked lent(t, 1);
+    EXPECT_EQ(select(on_send(ch, lent)), 0U);
+    EXPECT_EQ(t.copied, 1);
+    EXPECT_EQ(t.moved, 1);  // into the buffer
+  }
+  expect_clean(t);
+}
+
 MATRIX_TEST(ChanValues, TheLeastOfTypesGoesThroughEveryForm) {
   const chan<move_only> ch(20);
   ch.send(move_only(1));

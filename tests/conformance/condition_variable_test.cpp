@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
@@ -350,6 +351,33 @@ MATRIX_TEST(ConditionVariable, MayBeDestroyedOnceAllAreNotified) {
     std::unique_lock lock(m);
     cv->wait(lock, [&] { return ready; });
     cv.reset();
+  }
+}
+
+// Who waited for a limited time, or with a token, may be on its way from that when it is notified.
+MATRIX_TEST(ConditionVariable, MayBeDestroyedOnceAllAreNotifiedWhosoeverWaited) {
+  for (int i = 0; i < scaled(1000); ++i) {
+    mutex m;
+    auto cv = std::make_unique<condition_variable>();
+    const auto [ctx, cancel] = runnel::with_timeout(runnel::background(), 20us);
+    int begun = 0;
+    wait_group all;
+    for (int k = 0; k < 3; ++k)
+      all.go([&, k, &ctx = ctx] {
+        std::unique_lock lock(m);
+        ++begun;
+        if (k == 0) (void)cv->wait_for(lock, std::chrono::microseconds(i % 40));
+        if (k == 1) (void)cv->wait_for(lock, 0s);
+        if (k == 2) (void)cv->wait(lock, ctx);
+      });
+    while (cv != nullptr) {
+      runnel::yield();
+      const std::scoped_lock lock(m);
+      if (begun < 3) continue;
+      cv->notify_all();
+      cv.reset();
+    }
+    all.wait();
   }
 }
 

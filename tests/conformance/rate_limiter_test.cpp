@@ -69,6 +69,16 @@ MATRIX_TEST(RateLimiter, SetRateAppliesFromThenOn) {
   EXPECT_FALSE(limit.allow());
 }
 
+MATRIX_TEST(RateLimiter, WhatIsGivenBackIsNotMoreThanWasTaken) {
+  rate_limiter limiter(1.0, 10);
+  (void)limiter.reserve(10);
+  auto second = limiter.reserve(10);
+  EXPECT_TRUE(limiter.allow(0));
+  second.cancel();
+  EXPECT_LT(limiter.tokens(), 1);
+  EXPECT_FALSE(limiter.allow(2));
+}
+
 MATRIX_TEST(RateLimiter, ManyTakersNeverGetMoreThanThereIs) {
   rate_limiter limit(hardly_any, 100);
   std::atomic<int> granted{0};
