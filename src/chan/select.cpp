@@ -85,7 +85,8 @@ class select_run {
         turns_(cases.size()) {}
 
   std::size_t run(case_set may_be_ready) {
-    if (const std::size_t found = look_once(may_be_ready); found != no_case) return found;
+    const std::size_t found = Room == any_number ? look_at_one() : look_once(may_be_ready);
+    if (found != no_case) return found;
     find_deadline();
     if (deadline_ == 0) otherwise_ = deadline_case_;  // before a real otherwise, after all else
     const std::size_t guarded = collect_locks();
@@ -95,7 +96,7 @@ class select_run {
     scratch<waiter, Room> waiters(cases_.size());  // before anything is locked
     for (std::size_t i = 0; i < lock_count_; ++i) lock_at(i)->lock();
     draw_turns(guarded);
-    if (const std::size_t found = look_locked(); found != no_case) return found;
+    if (const std::size_t taken = look_locked(); taken != no_case) return taken;
     if (otherwise_ != no_case) {
       unlock_all();
       return otherwise_;
@@ -122,6 +123,23 @@ class select_run {
       if (done) return i;
     }
     return no_case;
+  }
+
+  // The same for more cases than a set has: all are asked, and one of those that may be ready is tried.
+  std::size_t look_at_one() noexcept {
+    if (in_order_) return no_case;
+    std::size_t chosen = no_case;
+    std::uint32_t n = 0;
+    for (std::size_t i = 0; i < cases_.size(); ++i)
+      if (cases_[i].lock != nullptr && !cases_[i].it->miss_hint() && own_random().below(++n) == 0)
+        chosen = i;
+    if (chosen == no_case) return no_case;
+    agent* wake = nullptr;
+    cases_[chosen].lock->lock();
+    const bool done = cases_[chosen].it->try_now(wake);
+    cases_[chosen].lock->unlock();
+    if (wake != nullptr) ready(wake);
+    return done ? chosen : no_case;
   }
 
   // Asked while case i is locked: what happened before it became ready is seen.

@@ -1,6 +1,7 @@
 // select over cases chosen at run time (behaviours SE-17 to SE-19).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <deque>
@@ -229,6 +230,20 @@ MATRIX_TEST(SelectDynamic, AnyNumberOfCasesBesideOtherwise) {
     ready.send(1);
     EXPECT_EQ(select(cases), n / 2);
   }
+}
+
+MATRIX_TEST(SelectDynamic, OfVeryManyThatAreReadyAnyMayBePicked) {
+  constexpr std::size_t n = 100;
+  std::vector<select_case> cases;
+  for (std::size_t i = 0; i < n; ++i) {
+    const chan<int> closed;
+    closed.close();
+    cases.emplace_back(on_recv(closed));
+  }
+  std::vector<int> picked(n, 0);
+  for (int i = 0; i < 3000; ++i) ++picked[select(cases)];
+  EXPECT_EQ(std::ranges::count(picked, 0), 0);  // by chance once in 10^11 times
+  EXPECT_EQ(select_ordered(cases), 0U);
 }
 
 // A value comes before a deadline that is past, and that before otherwise.

@@ -26,27 +26,54 @@ recv_chan<T> merge_stage(const stage_env& env, std::vector<recv_chan<T>> inputs)
   return std::move(from);
 }
 
+/// A channel that has not yet taken the copy that is for it.
+template <class T>
+struct undelivered {
+  chan_state<T>* target;
+  T* copy;
+};
+
+/// Waits until one of `left`, or the context, is ready. False: the context is. The last two are room.
+template <class T>
+bool deliver_one(const context& ctx, std::vector<undelivered<T>>& left,
+                 std::vector<send_ref_case<T>>& sending, std::vector<guarded_case>& cases) {
+  sending.clear();
+  sending.reserve(left.size());
+  done_case done(context_access::canceler(ctx));
+  cases.assign(1, done);
+  for (const undelivered<T>& each : left)
+    cases.emplace_back(sending.emplace_back(each.target, *each.copy));
+  const std::size_t chosen = select_cases(cases, no_case, select_order::in_order);
+  if (chosen == 0) return false;
+  left.erase(left.begin() + static_cast<std::ptrdiff_t>(chosen) - 1);
+  return true;
+}
+
 /// Sends a copy of `value` to each of `targets`, to each as soon as it can take it; what is closed is passed over.
 /// Blocks until all have it. False: the context was done first.
 template <class T>
 bool send_to_all(const context& ctx, const std::vector<chan_state<T>*>& targets, const T& value) {
+  constexpr std::size_t few = 4;
   std::vector<T> copies;
-  std::vector<send_ref_case<T>> blocked;
   copies.reserve(targets.size());
-  blocked.reserve(targets.size());
+  std::vector<undelivered<T>> left;
+  left.reserve(targets.size());
+  const auto deliver = [](const undelivered<T>& each) {
+    return send_until(each.target, *each.copy, 0) != chan_outcome::would_block;
+  };
   for (chan_state<T>* target : targets) {
     copies.push_back(value);
-    if (send_until(target, copies.back(), 0) == chan_outcome::would_block) {
-      blocked.emplace_back(target, copies.back());
-    }
+    const undelivered<T> one{target, &copies.back()};
+    if (!deliver(one)) left.push_back(one);
   }
-  done_case done(context_access::canceler(ctx));
-  std::vector<guarded_case> cases{done};
-  for (auto& sending : blocked) cases.emplace_back(sending);
-  while (cases.size() > 1) {
-    const std::size_t chosen = select_cases(cases, no_case, select_order::in_order);
-    if (chosen == 0) return false;
-    cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(chosen));
+  std::vector<send_ref_case<T>> sending;
+  std::vector<guarded_case> cases;
+  while (!left.empty()) {
+    if (!deliver_one(ctx, left, sending, cases)) return false;
+    // One of many is not waited for alone: where one can take it others are about to, and each select asks all.
+    if (left.size() <= few) continue;
+    yield();
+    std::erase_if(left, deliver);
   }
   return true;
 }
