@@ -80,11 +80,11 @@ std::vector<endpoint> resolver::resolve(const context& ctx, std::string_view hos
     failure = detail::failure_of(ctx);
     return {};
   }
-  // Numbers need neither a thread nor a slot.
   if (host.find('\0') != host.npos || service.find('\0') != service.npos) {
     failure.assign(EAI_NONAME, resolver_category());
     return {};
   }
+  // Numbers need neither a thread nor a slot.
   answer now = look_up(std::string(host), std::string(service), AI_NUMERICHOST | AI_NUMERICSERV);
   if (!now.failure) return std::move(now.endpoints);
   if (lookups_->slots.acquire(ctx)) {

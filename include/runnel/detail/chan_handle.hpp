@@ -139,7 +139,7 @@ class send_half {
   std::size_t send_all(Range&& range) const {
     using reference = std::ranges::range_reference_t<Range>;
     constexpr bool is_ours = std::is_same_v<std::ranges::iterator_t<Range>, chan_iterator<T>> ||
-                             (!std::is_lvalue_reference_v<Range> && !std::ranges::view<Range>);
+                             (!std::ranges::borrowed_range<Range> && !std::ranges::view<Range>);
     constexpr bool may_move =
         std::is_same_v<reference, T&&> || (is_ours && std::is_same_v<reference, T&>);
     std::size_t sent = 0;
