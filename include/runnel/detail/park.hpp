@@ -101,18 +101,19 @@ class wait_queue {
     set_head(&w);
   }
 
-  /// No effect unless `w` is queued here.
+  /// No effect unless `w` is queued here. The queue is not touched after the write that makes it empty: who sees that may
+  /// destroy it.
   void remove(waiter& w) noexcept {
     if (w.queue != this) return;
-    if (w.prev != nullptr)
-      w.prev->next = w.next;
-    else
-      set_head(w.next);
+    w.queue = nullptr;
     if (w.next != nullptr)
       w.next->prev = w.prev;
     else
       tail_ = w.prev;
-    w.queue = nullptr;
+    if (w.prev != nullptr)
+      w.prev->next = w.next;
+    else
+      set_head(w.next);
   }
 
   /// The longest waiting that nobody else has claimed, claimed for the caller; null: none. Drops the others.
@@ -126,12 +127,12 @@ class wait_queue {
 
  private:
   void remove_front(waiter& w) noexcept {
-    set_head(w.next);
+    w.queue = nullptr;
     if (w.next != nullptr)
       w.next->prev = nullptr;
     else
       tail_ = nullptr;
-    w.queue = nullptr;
+    set_head(w.next);
   }
   void set_head(waiter* w) noexcept { head_.store(w, std::memory_order_release); }
 
