@@ -85,13 +85,14 @@ MATRIX_TEST(ProcessStreams, OutputAndErrorsAreReadApart) {
 
 MATRIX_TEST(ProcessStreams, AContextEndsWhatWaits) {
   process cat = spawn(piped_cat());
-  const auto [late, cancel] = runnel::with_timeout(runnel::background(), 20ms);
+  const auto [ctx, stop] = runnel::with_cancel(runnel::background());
   const auto too_late = make_error_code(runnel::context_errc::deadline_exceeded);
   std::array<char, 4> room{};
   std::error_code failure;
-  cat.input().write_all(late, "ab", failure);
+  cat.input().write_all(ctx, "ab", failure);
   EXPECT_FALSE(failure);
-  EXPECT_EQ(cat.output().read_some(late, room), 2U);
+  EXPECT_EQ(cat.output().read_some(ctx, room), 2U);
+  const auto [late, cancel] = runnel::with_timeout(runnel::background(), 20ms);
   EXPECT_EQ(cat.output().read_some(late, room, failure), 0U);
   EXPECT_EQ(failure, too_late);
   // From now on it is done from the start, whatever there is to read or room.
@@ -103,7 +104,6 @@ MATRIX_TEST(ProcessStreams, AContextEndsWhatWaits) {
   EXPECT_EQ(failure_of([&] { cat.input().write_all(late, "x"); }), too_late);
 
   // What came before the end stays.
-  const auto [ctx, stop] = runnel::with_cancel(runnel::background());
   std::string text;
   wait_group reader;
   reader.go([&] { text = cat.output().read_all(ctx, failure); });

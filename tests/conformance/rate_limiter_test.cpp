@@ -70,7 +70,7 @@ MATRIX_TEST(RateLimiter, SetRateAppliesFromThenOn) {
 }
 
 MATRIX_TEST(RateLimiter, WhatIsGivenBackIsNotMoreThanWasTaken) {
-  rate_limiter limiter(1.0, 10);
+  rate_limiter limiter(hardly_any, 10);
   (void)limiter.reserve(10);
   auto second = limiter.reserve(10);
   EXPECT_TRUE(limiter.allow(0));
