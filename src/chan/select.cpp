@@ -111,18 +111,23 @@ class select_run {
       const std::size_t i = pick(may_be_ready, in_order_);
       may_be_ready &= ~(case_set{1} << i);
       spinlock& lock = *cases_[i].lock;
-      agent* wake = nullptr;
       lock.lock();
       if (in_order_ && any_may_be_ready_before(i)) {
         lock.unlock();
         return no_case;
       }
-      const bool done = cases_[i].it->try_now(wake);
-      lock.unlock();
-      if (wake != nullptr) ready(wake);
-      if (done) return i;
+      if (take_alone(i)) return i;
     }
     return no_case;
+  }
+
+  // With the lock of case i, and no other; releases it.
+  RUNNEL_ALWAYS_INLINE bool take_alone(std::size_t i) noexcept {
+    agent* wake = nullptr;
+    const bool done = cases_[i].it->try_now(wake);
+    cases_[i].lock->unlock();
+    if (wake != nullptr) ready(wake);
+    return done;
   }
 
   // The same for more cases than a set has: all are asked, and one of those that may be ready is tried.
@@ -134,12 +139,8 @@ class select_run {
       if (cases_[i].lock != nullptr && !cases_[i].it->miss_hint() && own_random().below(++n) == 0)
         chosen = i;
     if (chosen == no_case) return no_case;
-    agent* wake = nullptr;
     cases_[chosen].lock->lock();
-    const bool done = cases_[chosen].it->try_now(wake);
-    cases_[chosen].lock->unlock();
-    if (wake != nullptr) ready(wake);
-    return done ? chosen : no_case;
+    return take_alone(chosen) ? chosen : no_case;
   }
 
   // Asked while case i is locked: what happened before it became ready is seen.

@@ -173,12 +173,7 @@ error pool_core::drop_oldest_locked(pool_task& t) {
   mu_.unlock();
   if (worker != nullptr) ready(worker->who);
   oldest.reset();
-  wake_list wake;
-  mu_.lock();
-  --dropping_;
-  maybe_finish(wake);
-  mu_.unlock();
-  wake.ready_all();
+  end_dropping();
   if (failure != nullptr) std::rethrow_exception(failure);
   return {};
 }

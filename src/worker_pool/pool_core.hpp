@@ -104,6 +104,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void close_locked(wake_list& wake);
   void maybe_finish(wake_list& wake);
   void tell_dropped(std::uint64_t n) noexcept;
+  void end_dropping();
   void collect_results();
   error gather();
 

@@ -50,12 +50,18 @@ void pool_core::cancel(error cause) {
     mu_.unlock();
     wake.ready_all();
   }
+  end_dropping();
+  collect_results();
+}
+
+// What was counted in dropping_ has been destroyed.
+void pool_core::end_dropping() {
+  wake_list wake;
   mu_.lock();
   --dropping_;
   maybe_finish(wake);
   mu_.unlock();
   wake.ready_all();
-  collect_results();
 }
 
 // For wait(): no task's own error.
@@ -128,28 +134,24 @@ error pool_core::gather() {
     std::vector<error> late = std::move(leftover_);
     mu_.unlock();
     error joined;
+    std::exception_ptr no_memory;  // the next caller tries again
     try {
       std::vector<error> all;
       while (auto e = results_.try_recv()) all.push_back(std::move(*e));
       all.insert(all.end(), late.begin(), late.end());
       joined = join(all);
-    } catch (...) {  // no memory: the next caller tries again
-      wake_list wake;
-      mu_.lock();
-      leftover_ = std::move(late);
-      gathering_ = false;
-      wake.add_all(joiners_, true);
-      mu_.unlock();
-      wake.ready_all();
-      throw;
+    } catch (...) {
+      no_memory = std::current_exception();
     }
     wake_list wake;
     mu_.lock();
+    if (no_memory != nullptr) leftover_ = std::move(late);
     final_ = std::move(joined);
-    gathered_ = true;
+    gathering_ = gathered_ = no_memory == nullptr;
     wake.add_all(joiners_, true);
     mu_.unlock();
     wake.ready_all();
+    if (no_memory != nullptr) std::rethrow_exception(no_memory);
     mu_.lock();
   }
   error result = final_;

@@ -239,17 +239,22 @@ MATRIX_TEST(Blocking, ChannelsWorkInside) {
   other.wait();
 }
 
+// Goroutines that block in the kernel until there is a byte for each.
+void start_readers(wait_group& all, int n, int fd) {
+  for (int i = 0; i < n; ++i)
+    all.go([fd] {
+      char c = 0;
+      EXPECT_EQ(::read(fd, &c, 1), 1);
+    });
+}
+
 // Whatever is done inside, as many processors are left as there were: what blocks in the kernel is overtaken, and what
 // computes lets others run.
 void expect_all_get_on() {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   wait_group all;
-  for (int i = 0; i < 4; ++i)
-    all.go([&] {
-      char c = 0;
-      EXPECT_EQ(::read(ends[0], &c, 1), 1);
-    });
+  start_readers(all, 4, ends[0]);
   all.go([&] {
     runnel::sleep_for(5ms);
     EXPECT_EQ(::write(ends[1], "0123", 4), 4);
@@ -284,11 +289,7 @@ MATRIX_TEST(Blocking, WhoIsLeftByOneInsideIsWatched) {
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const int procs = runnel::max_procs();
   wait_group readers;
-  for (int i = 0; i < procs; ++i)
-    readers.go([&] {
-      char c = 0;
-      EXPECT_EQ(::read(ends[0], &c, 1), 1);
-    });
+  start_readers(readers, procs, ends[0]);
   runnel::go([&, procs] {
     runnel::sleep_for(50ms);
     EXPECT_EQ(::write(ends[1], "01234567", static_cast<std::size_t>(procs)), procs);

@@ -63,8 +63,6 @@ void check_timeline(const map_options& o) {
   throw usage_error("timeline '" + o.timeline + "': " + errno_error().message());
 }
 
-void free_memory(std::string& text) { std::string().swap(text); }
-
 joblog open_log(const map_options& o) {
   return o.joblog.empty() ? joblog() : joblog::open(o.joblog, o.resume || o.resume_failed);
 }

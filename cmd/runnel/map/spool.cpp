@@ -9,9 +9,6 @@ namespace {
 
 constexpr std::size_t most_in_memory = 256 * 1024;
 
-// Assignment would keep the memory for what comes next.
-void free_memory(std::string& text) { std::string().swap(text); }
-
 }  // namespace
 
 runnel::error spool::spill() {

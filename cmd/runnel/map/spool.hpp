@@ -12,6 +12,9 @@
 
 namespace runnel_cli {
 
+/// Assignment would keep the memory for what comes next.
+inline void free_memory(std::string& text) { std::string().swap(text); }
+
 /// Bytes that somebody keeps for a spool; their place is given back with the object.
 class stored {
  public:
