@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <runnel/context.hpp>
+#include <runnel/detail/socket.hpp>
 #include <runnel/detail/time.hpp>
 #include <runnel/error.hpp>
 #include <runnel/poll.hpp>
@@ -86,51 +87,33 @@ struct exit_status {
 
 /// This process's end of a redirect::pipe(). Move-only; owns the descriptor, which is non-blocking and close-on-exec.
 ///
-/// The calls block the goroutine (or the thread), never a thread of the runtime. They are for one caller at a time. One
-/// end may be used while another one, or the process, is waited for. Close an end only when nobody waits for it.
-///
-/// A failure is the errno of the call, or what wait_readable() gives; std::errc::bad_file_descriptor if the end is
-/// closed or of the other direction. With a context the failure is the context's error if that is done from the start or
-/// before there is anything to read or room. The forms without `failure` throw it as std::system_error. Where main blocks and
+/// In all that the two share it is a stream: buffers, failures, contexts, deadlines, who may use it at once. An end of the
+/// other direction gives std::errc::bad_file_descriptor, as a closed one does. Where main blocks and
 /// deadlock_action::throw_error is chosen, a call that blocks may throw deadlock_error as any other.
-class pipe_end {
+class pipe_end : private stream {
  public:
   /// Closed.
   pipe_end() noexcept = default;
-  pipe_end(pipe_end&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  pipe_end& operator=(pipe_end&& other) noexcept {
-    if (this != &other) {
-      close();
-      fd_ = std::exchange(other.fd_, -1);
-    }
-    return *this;
-  }
-  ~pipe_end() { close(); }
 
-  bool is_open() const noexcept { return fd_ >= 0; }
-  /// The descriptor, for wait_readable() and on_readable(); -1: closed.
-  int fd() const noexcept { return fd_; }
-  /// Closes it: the process finds the end of its input, or cannot write any more. No effect on one that is closed.
-  void close() noexcept;
+  using stream::close;  // the process finds the end of its input, or cannot write any more
+  using stream::is_open;
+  using stream::native_handle;
+  using stream::read;
+  using stream::read_some;
+  using stream::set_deadline;
+  using stream::set_read_deadline;
+  using stream::set_write_deadline;
+  using stream::write;
+  using stream::write_some;
 
-  /// Blocks until there is something to read, reads up to into.size() bytes and returns how many; 0 without a failure:
-  /// the end, when every holder of the other end has closed it, or `into` is empty.
-  std::size_t read_some(std::span<char> into, std::error_code& failure);
-  std::size_t read_some(std::span<char> into);
-  std::size_t read_some(const context& ctx, std::span<char> into, std::error_code& failure);
-  std::size_t read_some(const context& ctx, std::span<char> into);
-  /// The same without blocking: std::errc::resource_unavailable_try_again if nothing is there.
+  /// native_handle().
+  int fd() const noexcept { return native_handle(); }
+
+  /// As read_some(), but does not block, whatever the deadline: std::errc::resource_unavailable_try_again if nothing is
+  /// there.
   std::size_t try_read(std::span<char> into, std::error_code& failure);
-
-  /// Blocks until there is room, writes up to from.size() bytes and returns how many.
-  ///
-  /// std::errc::broken_pipe when nobody can read any more. That is only ever an error: the signal SIGPIPE that comes
-  /// with it is kept from this thread, whatever the program does with that signal.
-  std::size_t write_some(std::span<const char> from, std::error_code& failure);
-  std::size_t write_some(std::span<const char> from);
-  std::size_t write_some(const context& ctx, std::span<const char> from, std::error_code& failure);
-  std::size_t write_some(const context& ctx, std::span<const char> from);
-  /// The same without blocking: std::errc::resource_unavailable_try_again if there is no room.
+  /// As write_some(), but does not block, whatever the deadline: std::errc::resource_unavailable_try_again if there is no
+  /// room.
   std::size_t try_write(std::span<const char> from, std::error_code& failure);
 
   /// Reads up to the end, blocking. With a failure: what came before it. Throws std::bad_alloc when there is no memory.
@@ -139,22 +122,19 @@ class pipe_end {
   std::string read_all(const context& ctx, std::error_code& failure);
   std::string read_all(const context& ctx);
   /// Writes all of `text`, blocking while there is no room. With a failure some of it may have been written.
-  void write_all(std::string_view text, std::error_code& failure);
-  void write_all(std::string_view text);
-  void write_all(const context& ctx, std::string_view text, std::error_code& failure);
-  void write_all(const context& ctx, std::string_view text);
+  void write_all(std::string_view text, std::error_code& failure) { write(text, failure); }
+  void write_all(std::string_view text) { write(text); }
+  void write_all(const context& ctx, std::string_view text, std::error_code& failure) {
+    write(ctx, text, failure);
+  }
+  void write_all(const context& ctx, std::string_view text) { write(ctx, text); }
 
  private:
-  friend struct detail::process_access;
-  explicit pipe_end(int fd) noexcept : fd_(fd) {}
+  friend struct detail::net_access;
+  explicit pipe_end(detail::socket* s) noexcept : stream(s) {}
 
   // Without a context where `ctx` is null.
-  std::size_t read(const context* ctx, std::span<char> into, std::error_code& failure);
-  std::size_t write(const context* ctx, std::span<const char> from, std::error_code& failure);
   std::string read_to_end(const context* ctx, std::error_code& failure);
-  std::size_t write_whole(const context* ctx, std::string_view text, std::error_code& failure);
-
-  int fd_ = -1;
 };
 
 /// A child process. Move-only.
@@ -269,7 +249,6 @@ struct process_access {
   using kind = redirect::kind;
   static kind kind_of(redirect r) noexcept { return r.kind_; }
   static int fd_of(redirect r) noexcept { return r.fd_; }
-  static pipe_end adopt_pipe(int fd) noexcept { return pipe_end(fd); }
   static process make(int pid, int pidfd, bool own_group) noexcept;
   static int pidfd_of(const process& p) noexcept { return p.pidfd_; }
   static void finish(process& p, bool is_ready) noexcept { p.finish(is_ready); }

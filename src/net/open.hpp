@@ -15,14 +15,14 @@ namespace runnel::detail {
 struct net_access {
   /// Takes `fd`; throws std::bad_alloc.
   template <class S>
-  static S make(file_descriptor&& fd, short_read meaning) {
-    return S(new socket(std::move(fd), meaning));
+  static S make(file_descriptor&& fd, file_kind kind) {
+    return S(new socket(std::move(fd), kind));
   }
   static unix_listener make_unix_listener(file_descriptor&& fd, std::string path) {
-    return {new socket(std::move(fd), short_read::says_nothing), std::move(path)};
+    return {new socket(std::move(fd), file_kind::other_socket), std::move(path)};
   }
   static udp_socket make_udp_socket(file_descriptor&& fd, bool v6) {
-    return {new socket(std::move(fd), short_read::says_nothing), v6};
+    return {new socket(std::move(fd), file_kind::other_socket), v6};
   }
   static socket* of(const socket_owner& s) noexcept { return s.get(); }
 };

@@ -36,9 +36,7 @@ class socket_case final : public descriptor_case {
 
 }  // namespace
 
-socket::socket(file_descriptor&& fd, short_read meaning) : meaning_(meaning), io_(fd.get()) {
-  fd.release();
-}
+socket::socket(file_descriptor&& fd, file_kind kind) : kind_(kind), io_(fd.get()) { fd.release(); }
 
 bool socket::enter() noexcept {
   std::uint32_t now = uses_.load();

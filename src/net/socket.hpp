@@ -1,4 +1,4 @@
-// A socket of any kind, as its owner and the calls under way see it.
+// A socket of any kind, or an end of a pipe, as its owner and the calls under way see it.
 //
 // The descriptor is closed by whoever is last: the owner that closes, or the last call that was under way then. So no call
 // ever meets another file of the same number, and close() need not wait.
@@ -16,16 +16,17 @@
 
 namespace runnel::detail {
 
-/// Whether a read that gave less than was asked for has left nothing: of TCP it has, unless the other side sent urgent
-/// data or its end.
-enum class short_read : bool { says_nothing, says_empty };
+/// By which calls it is read and written, and what a read says that gave less than was asked for: of TCP that nothing is
+/// left, unless the other side sent urgent data or its end; of others nothing.
+enum class file_kind : std::uint8_t { tcp, other_socket, pipe };
 
 class socket {
  public:
   /// Takes a non-blocking descriptor. Throws std::bad_alloc; then it stays the caller's.
-  socket(file_descriptor&& fd, short_read meaning);
+  socket(file_descriptor&& fd, file_kind kind);
 
   int fd() const noexcept { return io_.fd(); }
+  file_kind kind() const noexcept { return kind_; }
   bool is_closed() const noexcept { return (uses_.load() & closed_bit) != 0; }
   void close() noexcept;
   /// By the owner, once: closes it, and deletes it as soon as no call is under way.
@@ -54,6 +55,19 @@ class socket {
     }
   }
 
+  /// What `attempt` gives when it is called, but never EINTR. Whatever the deadline; the edge stays as it is.
+  template <class F>
+  static io_result transfer_at_once(socket* s, F attempt) {
+    if (s == nullptr) return failed(EBADF);
+    const use mine(*s);
+    if (!mine) return failed(EBADF);
+    for (;;) {
+      const auto n = attempt(s->fd());
+      if (n >= 0) return {static_cast<std::size_t>(n), {}};
+      if (errno != EINTR) return failed(errno);
+    }
+  }
+
   /// What `call` does with the descriptor, which is not closed meanwhile, where it succeeds; an errno otherwise.
   template <class F>
   static int ask(socket* s, F call) {
@@ -65,7 +79,7 @@ class socket {
 
   /// For `attempt`s that read: less came than was asked for after `seen` was looked at.
   void came_short(edge_word::value seen) noexcept {
-    if (meaning_ == short_read::says_empty && !edge_word::is_special(seen))
+    if (kind_ == file_kind::tcp && !edge_word::is_special(seen))
       io_.edge(poll_direction::read).found_empty(seen);
   }
 
@@ -99,7 +113,7 @@ class socket {
   int wait(poll_direction direction, const context* ctx);
 
   std::atomic<std::uint32_t> uses_{0};  // calls under way, times one_use; and the two bits
-  const short_read meaning_;
+  const file_kind kind_;
   std::atomic<std::int64_t> deadlines_[2] = {never, never};  // by poll_direction
   own_descriptor io_;
 };

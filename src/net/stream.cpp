@@ -3,6 +3,7 @@
 #include <sys/uio.h>
 #include <climits>
 
+#include "net/pipe.hpp"
 #include "net/socket.hpp"
 
 namespace runnel {
@@ -41,7 +42,8 @@ io_result read_socket(socket* s, const context* ctx, std::span<const iovec> into
   const std::size_t room = size_of(into);
   if (room == 0) return {};
   return s->transfer(poll_direction::read, ctx, [&](edge_word::value seen) {
-    const ssize_t n = receive(s->fd(), into);
+    const ssize_t n =
+        s->kind() == file_kind::pipe ? read_pipe(s->fd(), into) : receive(s->fd(), into);
     if (n > 0 && static_cast<std::size_t>(n) < room) s->came_short(seen);
     return n;
   });
@@ -50,8 +52,9 @@ io_result read_socket(socket* s, const context* ctx, std::span<const iovec> into
 io_result write_socket(socket* s, const context* ctx, std::span<const iovec> from) {
   if (s == nullptr) return socket::failed(EBADF);
   if (size_of(from) == 0) return {};
-  return s->transfer(poll_direction::write, ctx,
-                     [&](edge_word::value) { return send(s->fd(), from); });
+  return s->transfer(poll_direction::write, ctx, [&](edge_word::value) {
+    return s->kind() == file_kind::pipe ? write_pipe(s->fd(), from) : send(s->fd(), from);
+  });
 }
 
 }  // namespace detail

@@ -11,7 +11,7 @@ using detail::file_descriptor;
 using detail::net_access;
 
 tcp_stream adopt(file_descriptor&& fd) {
-  return net_access::make<tcp_stream>(std::move(fd), detail::short_read::says_empty);
+  return net_access::make<tcp_stream>(std::move(fd), detail::file_kind::tcp);
 }
 
 tcp_stream take(file_descriptor&& fd, const std::error_code& failure) {
@@ -74,7 +74,7 @@ tcp_listener listen(const endpoint& where, std::error_code& failure) {
   file_descriptor fd = detail::open_bound(where, SOCK_STREAM, failure);
   if (failure || !detail::succeeded(::listen(fd.get(), SOMAXCONN), failure)) return {};
   detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  return net_access::make<tcp_listener>(std::move(fd), detail::short_read::says_nothing);
+  return net_access::make<tcp_listener>(std::move(fd), detail::file_kind::other_socket);
 }
 tcp_listener listen(const endpoint& where) {
   return detail::or_throw("listen at " + where.to_string(),

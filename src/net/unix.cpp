@@ -44,7 +44,7 @@ const sockaddr* plain(const unix_address& a) noexcept {
 // A read stops short where descriptors were sent along.
 unix_stream take(file_descriptor&& fd, const std::error_code& failure) {
   if (failure) return {};
-  return net_access::make<unix_stream>(std::move(fd), detail::short_read::says_nothing);
+  return net_access::make<unix_stream>(std::move(fd), detail::file_kind::other_socket);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include <runnel/go.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "net/open.hpp"
 #include "process/wait_id.hpp"
 
 namespace runnel {
@@ -113,9 +114,9 @@ class launch {
     e = blocking([&] { return start(pid, pidfd); });
     if (e != 0) return e;
     started = process_access::make(pid, pidfd.release(), command_.new_group);
-    started.input() = process_access::adopt_pipe(ours_[0].release());
-    started.output() = process_access::adopt_pipe(ours_[1].release());
-    started.errors() = process_access::adopt_pipe(ours_[2].release());
+    started.input() = std::move(ours_[0]);
+    started.output() = std::move(ours_[1]);
+    started.errors() = std::move(ours_[2]);
     return 0;
   }
 
@@ -130,7 +131,7 @@ class launch {
     return command_.directory.empty() ? 0 : actions_.change_directory(command_.directory);
   }
 
-  int prepare(int stream) noexcept {
+  int prepare(int stream) {
     const auto i = static_cast<std::size_t>(stream);
     switch (kind_of(stream)) {
       case kind::inherit:
@@ -158,16 +159,17 @@ class launch {
   }
 
   // Our end is non-blocking; the child's is not, for programs do not expect that.
-  int make_pipe(std::size_t stream) noexcept {
+  int make_pipe(std::size_t stream) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return errno;
-    file_descriptor& reader = stream == STDIN_FILENO ? theirs_[stream] : ours_[stream];
-    file_descriptor& writer = stream == STDIN_FILENO ? ours_[stream] : theirs_[stream];
-    reader = file_descriptor(ends[0]);
-    writer = file_descriptor(ends[1]);
-    if (const int e = reader.leave_standard_numbers(); e != 0) return e;
-    if (const int e = writer.leave_standard_numbers(); e != 0) return e;
-    return fcntl(ours_[stream].get(), F_SETFL, O_NONBLOCK) == 0 ? 0 : errno;
+    file_descriptor ours(ends[stream == STDIN_FILENO ? 1 : 0]);
+    file_descriptor& theirs = theirs_[stream] =
+        file_descriptor(ends[stream == STDIN_FILENO ? 0 : 1]);
+    if (const int e = ours.leave_standard_numbers(); e != 0) return e;
+    if (const int e = theirs.leave_standard_numbers(); e != 0) return e;
+    if (fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) return errno;
+    ours_[stream] = net_access::make<pipe_end>(std::move(ours), file_kind::pipe);
+    return 0;
   }
 
   // Blocks until the child has executed the program or failed to.
@@ -218,7 +220,7 @@ class launch {
   std::vector<char*> arguments_;
   std::vector<char*> environment_;  // without an element: this process's
   child_actions actions_;
-  std::array<file_descriptor, stream_count> ours_;    // of the pipes
+  std::array<pipe_end, stream_count> ours_;
   std::array<file_descriptor, stream_count> theirs_;  // what was opened for the child alone
 };
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -261,6 +262,100 @@ MATRIX_TEST(ProcessStreams, AClosedEnd) {
   EXPECT_THROW(closed.write_some(room), std::system_error);
   EXPECT_THROW(closed.read_all(), std::system_error);
   closed.close();
+}
+
+MATRIX_TEST(ProcessStreams, ClosingAnEndEndsTheCallsThatWaitForIt) {
+  command c{.arguments = {"sleep", "1000"},
+            .input = redirect::pipe(),
+            .output = redirect::pipe(),
+            .errors = redirect::pipe()};
+  process p = spawn(c);
+  std::error_code read;
+  std::error_code read_in_context;
+  std::error_code written;
+  wait_group all;
+  all.go([&] { p.output().read_all(read); });
+  all.go([&] { p.errors().read_all(runnel::background(), read_in_context); });
+  all.go([&] { p.input().write_all(pattern(large), written); });
+  ASSERT_TRUE(until_blocked("IO wait", 3));
+  p.output().close();
+  p.errors().close();
+  p.input().close();
+  all.wait();
+  for (const auto& failure : {read, read_in_context, written})
+    EXPECT_EQ(failure, std::errc::bad_file_descriptor);
+  EXPECT_FALSE(p.output().is_open());
+  EXPECT_EQ(p.output().fd(), -1);
+}
+
+// The number is free for others only when no call is under way.
+MATRIX_TEST(ProcessStreams, ManyReadAndWriteWhileOneCloses) {
+  for (int i = 0; i < scaled(20); ++i) {
+    process p = spawn(piped_cat());
+    wait_group all;
+    for (int k = 0; k < 4; ++k) {
+      all.go([&] {
+        std::error_code failure;
+        while (!failure) p.input().write_some(std::string(1000, 'x'), failure);
+        EXPECT_EQ(failure, std::errc::bad_file_descriptor);
+      });
+      all.go([&] {
+        std::error_code failure;
+        std::array<char, 700> room{};
+        while (p.output().read_some(room, failure) > 0) EXPECT_EQ(room[0], 'x');
+        EXPECT_FALSE(failure) << failure;
+      });
+    }
+    runnel::sleep_for(1ms);
+    p.input().close();
+    all.wait();
+    EXPECT_FALSE(p.wait());
+    EXPECT_TRUE(p.status().success());
+  }
+}
+
+MATRIX_TEST(ProcessStreams, DeadlinesAsOfSockets) {
+  process cat = spawn(piped_cat());
+  std::array<char, 4> room{};
+  std::error_code failure;
+  cat.output().set_read_deadline(runnel::clock::now() + 20ms);
+  EXPECT_EQ(cat.output().read_some(room, failure), 0U);
+  EXPECT_EQ(failure, std::errc::timed_out);
+  cat.input().write_all("ab");
+  EXPECT_FALSE(runnel::wait_readable(cat.output().fd()));
+  EXPECT_EQ(cat.output().read_some(room, failure), 0U) << "also what would not have to wait";
+  EXPECT_EQ(failure, std::errc::timed_out);
+  EXPECT_EQ(cat.output().try_read(std::span(room).first(1), failure), 1U);
+  EXPECT_FALSE(failure);
+  cat.output().set_read_deadline(runnel::clock::time_point::max());
+  EXPECT_EQ(cat.output().read_some(room, failure), 1U);
+  EXPECT_FALSE(failure);
+
+  cat.input().set_deadline(runnel::clock::now() + 20ms);
+  cat.input().write_all(pattern(large), failure);
+  EXPECT_EQ(failure, std::errc::timed_out);
+}
+
+MATRIX_TEST(ProcessStreams, BuffersInPieces) {
+  process cat = spawn(piped_cat());
+  const std::vector<std::string> said{"one ", "", "two ", "three"};
+  EXPECT_EQ(cat.input().write(said), 13U);
+  cat.input().close();
+  std::string head(4, ' ');
+  std::string tail(20, ' ');
+  const std::vector<std::span<char>> room{head, tail};
+  EXPECT_EQ(cat.output().read(room), 13U);
+  EXPECT_EQ(head + tail.substr(0, 9), "one two three");
+}
+
+MATRIX_TEST(ProcessStreams, AnEndOfTheOtherDirection) {
+  process cat = spawn(piped_cat());
+  std::array<char, 4> room{};
+  std::error_code failure;
+  EXPECT_EQ(cat.input().read_some(room, failure), 0U);
+  EXPECT_EQ(failure, std::errc::bad_file_descriptor);
+  EXPECT_EQ(cat.output().write_some(room, failure), 0U);
+  EXPECT_EQ(failure, std::errc::bad_file_descriptor);
 }
 
 // -- redirections ----------------------------------------------------------------------------------------------------

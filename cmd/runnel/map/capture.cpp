@@ -97,11 +97,10 @@ std::uint64_t feed(const runnel::context& ended, runnel::pipe_end& to, std::stri
   try {
     while (!text.empty()) {
       std::error_code failed;
-      const std::size_t n = to.try_write(text, failed);
+      const std::size_t n = to.write_some(ended, text, failed);
+      if (failed) break;
       written += n;
       text.remove_prefix(n);
-      if (failed && !would_block(failed)) break;
-      if (failed && runnel::wait_writable(ended, to.fd())) break;
     }
   } catch (const std::exception&) {  // what was written is all that can be told
   }
