@@ -43,32 +43,35 @@ double least_quota(const std::string& mount, std::string group, Read read) {
   }
 }
 
-double cgroup_quota() {
-  std::ifstream groups("/proc/self/cgroup");
+}  // namespace
+
+double cgroup_quota(const std::string& groups, const std::string& mount) {
+  std::ifstream listed(groups);
   std::string line;
   double least = no_quota;
-  while (std::getline(groups, line)) {  // HIERARCHY:CONTROLLERS:PATH
+  while (std::getline(listed, line)) {  // HIERARCHY:CONTROLLERS:PATH
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     if (controllers.empty())
-      least = std::min(least, least_quota("/sys/fs/cgroup", path, quota_v2));
+      least = std::min(least, least_quota(mount, path, quota_v2));
     else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
-      least = std::min(least, least_quota("/sys/fs/cgroup/" + controllers, path, quota_v1));
+      least = std::min(least, least_quota(mount + "/" + controllers, path, quota_v1));
   }
   return least;
 }
 
-}  // namespace
+int cpus_within(double quota, int allowed) noexcept {
+  if (quota >= allowed) return allowed;
+  return std::min(allowed, std::max(2, static_cast<int>(std::ceil(quota))));
+}
 
 int usable_cpus() noexcept {
   const int mask = allowed_cpus();
   try {
-    const double quota = cgroup_quota();
-    if (quota == no_quota) return mask;
-    return std::min(mask, std::max(2, static_cast<int>(std::ceil(quota))));
+    return cpus_within(cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup"), mask);
   } catch (...) {  // an unreadable file is no quota
     return mask;
   }

@@ -83,8 +83,7 @@ void write_indented(text_out& out, std::string_view text) {
   }
 }
 
-void write_type(text_out& out) {
-  const std::type_info* type = abi::__cxa_current_exception_type();
+void write_type(text_out& out, const std::type_info* type) {
   if (type == nullptr) {
     out.write("exception of a foreign language");
     return;
@@ -118,7 +117,7 @@ void write_text(text_out& out, int depth = 0) {
   } catch (const char* text) {
     write_indented(out, text != nullptr ? text : "");
   } catch (...) {
-    write_type(out);
+    write_type(out, abi::__cxa_current_exception_type());
   }
 }
 
@@ -139,15 +138,16 @@ void call_user_handler(const goroutine_view& view) noexcept {
   }
 }
 
-// It is composed first and written in one go: asking for it may take its time.
+// It is composed first and written in one go: asking for it may take its time. The second time, when the text of the
+// exception has brought another one, it is of the first one's type.
 void write_panic_line(bool text_failed) {
+  static const std::type_info* const type = abi::__cxa_current_exception_type();
   std::string line = "panic: ";
   string_out out(line);
   if (text_failed) {
-    write_type(out);
+    write_type(out, type);
     out.write(" (panic while printing panic value)");
-  } else if (abi::__cxa_current_exception_type() == nullptr &&
-             std::current_exception() == nullptr) {
+  } else if (type == nullptr && std::current_exception() == nullptr) {
     out.write("std::terminate called without an active exception");
   } else {
     write_text(out);

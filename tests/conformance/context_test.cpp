@@ -310,7 +310,7 @@ MATRIX_TEST(Context, WithoutCancelKeepsValuesOnly_CX31_CX32) {
   EXPECT_EQ(runnel::without_cancel(background()).value<number_key>(), nullptr);
 }
 
-MATRIX_TEST(Context, NoGoroutineOrThreadBelongsToOne_CX45) {
+MATRIX_TEST(Context, NoGoroutineBelongsToOne_CX45) {
   const std::size_t before = runnel::num_goroutines();
   std::vector<runnel::cancelable_context> many;
   auto [parent, cancel] = with_cancel(background());
@@ -322,7 +322,10 @@ MATRIX_TEST(Context, NoGoroutineOrThreadBelongsToOne_CX45) {
   }
   EXPECT_EQ(runnel::num_goroutines(), before);
   cancel();
+  many.push_back(with_cancel(parent));
+  many.push_back(runnel::with_stop_token(parent, source.get_token()));
   EXPECT_EQ(runnel::num_goroutines(), before);
+  for (const auto& derived : many) expect_done(derived.ctx, context_errc::canceled);
 }
 
 }  // namespace

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <map>
 #include <mutex>
+#include <shared_mutex>
+#include <string>
 
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
@@ -50,6 +53,33 @@ MATRIX_TEST(MemoryModel, WhatIsDoneIsBeforeEveryWaitOfAGroupInEachRound) {
     for (const int r : results) EXPECT_EQ(r, i);
     all.wait();  // the waiters have read
   }
+}
+
+// A tree that is read while it is turned over leads nowhere.
+MATRIX_TEST(MemoryModel, WhoMayReadSeesWhatWasWrittenWhole_MM19) {
+  runnel::shared_mutex m;
+  std::map<int, std::string> values;
+  const auto name_of = [](int key) { return std::string(30, static_cast<char>('a' + key % 26)); };
+  wait_group all;
+  for (int g = 0; g < 256; ++g)
+    all.go([&, g] {
+      for (int i = 0; i < scaled(100); ++i) {
+        const int key = (g * 31 + i * 7) % 500;
+        {
+          const std::shared_lock reading(m);
+          if (const auto it = values.find(key); it != values.end()) {
+            EXPECT_EQ(it->second, name_of(key));
+            continue;
+          }
+        }
+        const std::lock_guard writing(m);
+        if (i % 3 == 0)
+          values.erase((key + 250) % 500);
+        else
+          values[key] = name_of(key);
+      }
+    });
+  all.wait();
 }
 
 MATRIX_TEST(MemoryModel, ALockOrdersWhateverWayItIsTaken) {

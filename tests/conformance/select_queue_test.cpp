@@ -218,7 +218,7 @@ MATRIX_TEST(SelectQueue, SelectsLeaveNothingOnTheHeap_CH13) {
 #endif
 
 MATRIX_TEST(SelectQueue, ManySelectsThatNameAChannelOftenAllWake_CH14) {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 20; ++round) {
     const chan<int> ch;
     wait_group all;
     for (int i = 0; i < 10; ++i)

@@ -144,9 +144,9 @@ MATRIX_TEST(TimerMany, AFastTickerFeedsManyWithGuards_TM29) {
 }
 
 MATRIX_TEST(TimerMany, FarGuardsAroundEachReceiveStayCheap_TM33) {
-  const int messages = scaled(100'000);
+  const int messages = scaled(1'000'000);
   runnel::wait_group sleepers;
-  for (int i = 0; i < scaled(1000); ++i)
+  for (int i = 0; i < scaled(5000); ++i)
     sleepers.go([] {
       for (int k = 0; k < 10; ++k) runnel::sleep_for(1ms);
     });
@@ -163,7 +163,7 @@ MATRIX_TEST(TimerMany, FarGuardsAroundEachReceiveStayCheap_TM33) {
         runnel::on_recv(queue, [&](std::optional<int> v) { v ? void(++got) : void(open = false); }),
         runnel::on_recv(runnel::after(5s), [&] { open = false; }));
   EXPECT_EQ(got, messages);
-  EXPECT_LT(watch.elapsed(), 20s * patience);
+  EXPECT_LT(watch.elapsed(), 60s * patience);
   sleepers.wait();
 }
 

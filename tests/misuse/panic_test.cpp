@@ -40,6 +40,14 @@ TEST(Panic, CannotBeCaughtInAnotherGoroutine_PA04) {
   const child_result r = expect_panic("not_caught_elsewhere", "test\n\n");
   EXPECT_EQ(r.out, "");
 }
+TEST(Panic, WhatAnExceptionIsNestedInComesFirst) {
+  expect_panic("nested", "outer\n\tcaused by: middle\n\tcaused by: inner\n\n");
+}
+TEST(Panic, TextThatThrowsIsSaidToHaveDoneSo_PA07) {
+  const child_result r = expect_panic("text_throws", "");
+  EXPECT_ERR_HAS(r, "fails_to_tell");
+  EXPECT_ERR_HAS(r, "(panic while printing panic value)\n\ngoroutine ");
+}
 TEST(Panic, TheTextMayYield_PA06) { expect_panic("text_yields", "after a yield\n\n"); }
 TEST(Panic, FurtherLinesAreIndented_PA08) {
   expect_panic("several_lines", "first\n\tsecond\n\tthird\n\n");

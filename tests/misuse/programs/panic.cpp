@@ -48,6 +48,31 @@ SCENARIO(goroutine) {  // PA-01, PA-02
   crash([] { throw_test("test"); });
 }
 
+SCENARIO(nested) {
+  crash([] {
+    try {
+      try {
+        throw_test("inner");
+      } catch (...) {
+        std::throw_with_nested(std::logic_error("middle"));
+      }
+    } catch (...) {
+      std::throw_with_nested(std::runtime_error("outer"));
+    }
+  });
+}
+
+struct fails_to_tell : std::exception {
+  const char* what() const noexcept override {
+    throw_test("in what()");
+    return "";
+  }
+};
+
+SCENARIO(text_throws) {  // PA-07
+  crash([] { throw fails_to_tell(); });
+}
+
 // Nothing is unwound before the report, so a destructor cannot release main to win a race to a clean exit.
 SCENARIO(destructor_would_release_main) {  // PA-02
   runnel::run([] {
