@@ -15,7 +15,7 @@
 
 namespace runnel {
 
-/// Blocks for at least `d`. Zero or less: returns at once. The longest durations sleep for ever, which is no deadlock.
+/// Blocks for at least `d`. Zero or less: returns at once. The longest durations sleep for ever.
 template <detail::any_duration D>
 void sleep_for(D d) {
   if (d <= d.zero())

@@ -120,7 +120,6 @@ void expect_silence(const std::string& scenario, const std::vector<std::string>&
 
 TEST(NoDeadlock, Sleeper_DL08) { expect_woken("sleeper"); }
 TEST(NoDeadlock, SleepForAnHour_DL08) { expect_silence("sleep_for_an_hour"); }
-TEST(NoDeadlock, SleepForEver_DL08) { expect_silence("sleep_for_ever"); }
 TEST(NoDeadlock, Callback_DL08) { expect_woken("callback"); }
 TEST(NoDeadlock, CallbacksDuringTheLook_DL08) { expect_woken("callbacks_during_the_look"); }
 TEST(NoDeadlock, CallbackInAnHour_DL08) { expect_silence("callback_in_an_hour"); }

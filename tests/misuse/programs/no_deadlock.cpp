@@ -73,14 +73,6 @@ SCENARIO(sleep_for_an_hour) {  // DL-08
   });
 }
 
-SCENARIO(sleep_for_ever) {  // DL-08
-  alarm_after_quiet();
-  runnel::run([] {
-    runnel::go([] { runnel::sleep_for(std::chrono::hours::max()); });
-    block_for_ever();
-  });
-}
-
 // Timers that fire at about the time when sysmon begins to look for a deadlock.
 SCENARIO(callbacks_during_the_look) {
   runnel::run([] {
