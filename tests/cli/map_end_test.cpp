@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 #include "../support/child.hpp"
 #include "tool.hpp"
 
@@ -83,6 +85,26 @@ TEST(MapFailures, HaltSoonLetsRunningJobsEnd) {
   EXPECT_TRUE(contains(r.out, "2\n")) << r.describe();
   EXPECT_FALSE(contains(r.out, "9\n")) << r.describe();
   EXPECT_ERR_HAS(r, "--halt soon,fail=1");
+}
+
+// Whoever waits for the end of a job is asked before its worker takes another one, whatever the collector is busy with.
+TEST(MapFailures, NothingStartsAfterTheJobThatHalts) {
+  for (const char* when : {"soon,fail=1", "now,fail=1"}) {
+    for (int i = 0; i < 20; ++i) {
+      const child_result r = run_tool(
+          {"map", "-j1", "--halt", when, "-s", "echo {}; exit {}", ":::", "0", "1", "2", "3"});
+      EXPECT_EXIT_CODE(r, 1);
+      EXPECT_EQ(r.out, "0\n1\n") << when;
+    }
+  }
+  const scratch_directory d;
+  const child_result slow = run_shell(
+      "seq 50 | \"$1\" map -j1 --halt now,fail=1 -s \"touch '$2/'{}; "
+      "[ {} = 1 ] && head -c 200000 /dev/zero; [ {} != 2 ]\" | (sleep 1; wc -c)",
+      d.path());
+  EXPECT_EQ(slow.out, "200000\n");
+  EXPECT_TRUE(fs::exists(d.path() + "/2"));
+  EXPECT_FALSE(fs::exists(d.path() + "/3"));
 }
 
 TEST(MapFailures, HaltNowEndsRunningJobs) {
@@ -242,6 +264,20 @@ TEST(MapFailures, FewDescriptorsMeanFewerJobsAtATime) {
   EXPECT_ERR_HAS(r, "allows 3 jobs at a time");
 }
 
+TEST(MapFailures, WhereNoMoreProcessesAreAllowedJobsWaitForOthersToEnd) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become a user who has no processes yet";
+  const scratch_directory d;
+  fs::copy_file(RUNNEL_TOOL, d.path() + "/tool");
+  fs::permissions(d.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  const child_result r = run_shell(
+      "seq 40 | prlimit --nproc=20 setpriv --reuid 54321 --clear-groups \"$2/tool\" map -j 30 "
+      "sleep "
+      "0.0{}",
+      d.path());
+  EXPECT_EXIT_CODE(r, 0);
+  EXPECT_EQ(r.err, "");
+}
+
 // What has ended and waits to be written has descriptors, too: those of temporary files.
 TEST(MapFailures, DescriptorsLastWhereNobodyTakesTheOutput) {
   const child_result r = run_shell(
@@ -301,7 +337,7 @@ TEST(MapFailures, DryRunIntoAFullDiskIsAnError) {
 }
 
 TEST(MapFailures, QuietDoesNotHideWhyTheRunFailed) {
-  const child_result r = run_shell("printf 'a\\0b\\n' | \"$1\" map --quiet echo");
+  const child_result r = run_shell("\"$1\" map --quiet echo < /");
   EXPECT_EXIT_CODE(r, 255);
   EXPECT_ERR_HAS(r, "runnel map: ");
 }

@@ -161,6 +161,22 @@ TEST(MapCommand, AnItemThatIsTooLongIsAFailedJob) {
   EXPECT_ERR_HAS(r, "Argument list too long");
 }
 
+TEST(MapCommand, ALineThatNoArgumentCanBeIsAFailedJobAndTakesNoMemory) {
+  const child_result nul = run_shell("printf 'a\\nb\\0c\\nd\\n' | \"$1\" map -k --retries 3 echo");
+  EXPECT_EXIT_CODE(nul, 1);
+  EXPECT_EQ(nul.out, "a\nd\n");
+  EXPECT_ERR_HAS(nul, "job 2 (b): standard input: line 2 holds a NUL byte");
+  const child_result r = run_shell(
+      "(head -c 300000000 /dev/zero | tr '\\0' x; echo; echo short) | "
+      "(ulimit -d 600000; \"$1\" map -k echo)");
+  EXPECT_EXIT_CODE(r, 1);
+  EXPECT_EQ(r.out, "short\n");
+  const child_result dry = run_shell("printf 'a\\n\\0\\nb\\n' | \"$1\" map --dry-run echo");
+  EXPECT_EXIT_CODE(dry, 0);
+  EXPECT_EQ(dry.out, "echo a\necho b\n");
+  EXPECT_ERR_HAS(dry, "job 2: standard input: line 2 holds a NUL byte");
+}
+
 TEST(MapCommand, OptionsEndWhereTheCommandBegins) {
   const child_result r = run_tool({"map", "-k", "-j1", "echo", "-n", "--jobs", "--", ":::", "a"});
   EXPECT_EXIT_CODE(r, 0);

@@ -31,8 +31,10 @@ class batches final : public job_source {
     std::size_t bytes = fixed_bytes_;
     while (result.items.size() < max_items_ && peek(!result.items.empty())) {
       bytes += size_of(*held_);
-      if (bytes > max_bytes_ && !result.items.empty()) break;
+      const bool alone = !held_->trouble.empty();
+      if ((alone || bytes > max_bytes_) && !result.items.empty()) break;
       result.items.push_back(*std::exchange(held_, std::nullopt));
+      if (alone) break;
     }
     if (result.items.empty()) return std::nullopt;
     result.number = ++number_;

@@ -31,7 +31,8 @@ inline constexpr std::size_t argument_overhead = 1 + sizeof(char*);
 
 /// Jobs of up to `max_items` items (0: any number). With max_bytes other than 0, also no more than
 /// fit in: fixed_bytes for the command, and for each value its length and argument_overhead.
-/// An item that does not fit at all is a job of its own, and executing that tells why it fails.
+/// An item that does not fit at all is a job of its own, and executing that tells why it fails; so
+/// is one with trouble.
 /// With neither limit, one job takes all items, and the memory for them.
 std::unique_ptr<job_source> one_or_more(std::unique_ptr<item_source> items, std::size_t max_items,
                                         std::size_t max_bytes, std::size_t fixed_bytes);

@@ -17,6 +17,8 @@
 
 #include <runnel/runnel.hpp>
 
+#include "../../../tests/support/scratch_directory.hpp"
+
 namespace runnel_cli {
 namespace {
 
@@ -89,6 +91,14 @@ TEST(batch_test, an_item_that_is_too_long_is_a_job_of_its_own) {
   const std::string huge(1000, 'x');
   EXPECT_EQ(jobs_of({"a", huge, "b", "c"}, 0, 100, 20), (word_lists{{"a"}, {huge}, {"b", "c"}}));
   EXPECT_EQ(jobs_of({"a", "b"}, 0, 100, 200), (word_lists{{"a"}, {"b"}}));
+}
+
+TEST(batch_test, an_item_with_trouble_is_a_job_of_its_own) {
+  const runnel_test::scratch_directory d;
+  d.write("items", std::string("a\nb\nx\0\nc\nd\n", 11));
+  const auto source =
+      one_or_more(open_items({.nul = false, .files = {d.path() + "/items"}, .lists = {}}), 3, 0, 0);
+  EXPECT_EQ(jobs_of(*source), (word_lists{{"a", "b"}, {"x"}, {"c", "d"}}));
 }
 
 TEST(batch_test, the_total_is_known_if_the_items_are_counted_and_sizes_do_not_matter) {

@@ -73,9 +73,9 @@ results_directory open_results(const map_options& o) {
 
 }  // namespace
 
-collector::collector(const map_options& options, run_controls controls)
+collector::collector(const map_options& options, halter& halt, run_controls controls)
     : options_(options),
-      halt_(options.halt),
+      halt_(halt),
       controls_(std::move(controls)),
       log_(open_log(options)),
       results_(open_results(options)),
@@ -116,7 +116,7 @@ void collector::handle(finished& e) {
   workers_ = std::max(workers_, r.worker);
   record(e);
   explain(r);
-  apply_halt(r);
+  if (!e.halted.empty()) say(e.halted);
   settle(r.number, std::move(e));
 }
 
@@ -199,17 +199,6 @@ void collector::explain(const job_result& r) {
   if (r.how == outcome::not_started) say(name_of(r) + ": " + r.failure);
   if (r.how == outcome::timed_out)
     say(name_of(r) + ": ended after " + format_duration(options_.timeout));
-}
-
-void collector::apply_halt(const job_result& r) {
-  const bool reached_before = halt_.reached();
-  const halt_when now = halt_.after(r);
-  if (now == halt_when::never || reached_before) return;
-  say(halt_.why());
-  if (now == halt_when::now)
-    controls_.stop_jobs();
-  else
-    controls_.stop_starts();
 }
 
 void collector::say(const std::string& message) {

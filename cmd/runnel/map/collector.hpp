@@ -12,6 +12,7 @@
 
 #include "map/backlog.hpp"
 #include "map/events.hpp"
+#include "map/halt.hpp"
 #include "map/joblog.hpp"
 #include "map/options.hpp"
 #include "map/progress.hpp"
@@ -22,15 +23,14 @@ namespace runnel_cli {
 
 /// What the collector tells the rest of the run.
 struct run_controls {
-  std::function<void()> stop_starts;
   std::function<void()> stop_jobs;  // and starts
   std::function<void()> settled;    // one job more needs no memory any longer
 };
 
 class collector {
  public:
-  /// Opens what the options name. Throws usage_error where that fails. `options` must outlive it.
-  collector(const map_options& options, run_controls controls);
+  /// Opens what the options name. Throws usage_error where that fails. `options` and `halt` must outlive it.
+  collector(const map_options& options, halter& halt, run_controls controls);
 
   /// How many jobs there are, where that is known.
   void set_total(std::optional<std::uint64_t> jobs);
@@ -62,13 +62,12 @@ class collector {
   void print_stream(int fd, const spool& text, std::string_view label);
   void record(const finished& e);
   void explain(const job_result& r);
-  void apply_halt(const job_result& r);
   void write(int fd, std::string_view bytes);
   void give_up(const runnel::error& why);
   void draw_timeline();
 
   const map_options& options_;
-  halt_policy halt_;
+  halter& halt_;
   run_controls controls_;
   joblog log_;
   results_directory results_;

@@ -39,13 +39,15 @@ command_template::command_template(const std::vector<std::string>& arguments, bo
   for (const std::string& text : arguments) fixed_bytes_ += text.size() + argument_overhead;
   if (shell) {
     script_.emplace(joined(arguments));
-    has_placeholder_ = script_->has_placeholder();
+    places_items_ = script_->places_items();
     return;
   }
   for (const std::string& text : arguments) {
     arguments_.push_back(parse(text));
     for (const piece& p : arguments_.back().pieces) {
-      has_placeholder_ = has_placeholder_ || (p.value && p.value->is_item());
+      if (!p.value) continue;
+      appends_items_ = false;
+      places_items_ = places_items_ || p.value->is_item();
     }
   }
 }
@@ -106,7 +108,7 @@ std::vector<std::string> command_template::expand(const std::vector<item>& items
     }
     for (const item& present : items) argv.push_back(render(a, items, &present, place));
   }
-  if (has_placeholder_) return argv;
+  if (!appends_items_) return argv;
   for (const item& i : items) argv.insert(argv.end(), i.fields.begin(), i.fields.end());
   return argv;
 }
@@ -115,7 +117,7 @@ std::string command_template::line(const std::vector<item>& items, slot place) c
   return script_ ? script_->line(items, place) : shell_line(expand(items, place));
 }
 
-bool command_template::has_placeholder() const { return has_placeholder_; }
+bool command_template::places_items() const { return places_items_; }
 
 // A value of length L counts as L + argument_overhead and costs `copies` times L and `rest` at most,
 // which is no more than what it counts times the greater of `copies` and rest / argument_overhead.

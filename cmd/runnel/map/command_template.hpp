@@ -17,8 +17,8 @@ namespace runnel_cli {
 ///
 /// {} stands for an item, {N} for the N-th value of all values of the job (empty if there are not
 /// so many), {#} for the job's number, {%} for the worker's; {.} {/} {//} {/.} and {N.} and so on
-/// for parts of them, see value_part. Anything else in braces stays as it is written. Without a
-/// placeholder for an item, the values of the items are appended.
+/// for parts of them, see value_part. Anything else in braces stays as it is written. Without any
+/// placeholder, the values of the items are appended.
 ///
 /// Without a shell: {} is one argument or part of one, with the values of an item separated by
 /// blanks. An argument with {} (or a part of it, but not {N}) is there once for each item; once,
@@ -38,8 +38,8 @@ class command_template {
   /// quoted values in it.
   std::string line(const std::vector<item>& items, slot place) const;
 
-  /// Whether an item is placed somewhere; else items are appended.
-  bool has_placeholder() const;
+  /// Whether a placeholder stands for an item, and not only for a number of ours.
+  bool places_items() const;
 
   /// What the command takes without items, as one_or_more() counts.
   std::size_t fixed_bytes() const { return fixed_bytes_; }
@@ -67,7 +67,8 @@ class command_template {
   std::size_t fixed_bytes_ = 0;
   std::optional<shell_script> script_;  // with a shell; then there are no arguments_
   std::vector<argument> arguments_;
-  bool has_placeholder_ = false;
+  bool places_items_ = false;
+  bool appends_items_ = true;
 };
 
 }  // namespace runnel_cli

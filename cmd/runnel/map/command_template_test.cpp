@@ -36,11 +36,11 @@ TEST(command_template_test, items_are_appended_if_none_is_placed) {
   EXPECT_EQ(expand({"echo"}, {}), words{"echo"});
 }
 
-TEST(command_template_test, the_job_and_worker_numbers_place_no_item) {
-  EXPECT_EQ(expand({"echo", "{#}:{%}"}, {{{"a"}}}), (words{"echo", "7:3", "a"}));
-  EXPECT_FALSE(command_template({"echo", "{#}", "{%}"}, false).has_placeholder());
-  EXPECT_TRUE(command_template({"echo", "{2/.}"}, false).has_placeholder());
-  EXPECT_TRUE(command_template({"echo", "x{/}"}, false).has_placeholder());
+TEST(command_template_test, with_the_job_and_worker_numbers_alone_no_item_is_appended) {
+  EXPECT_EQ(expand({"echo", "{#}:{%}"}, {{{"a"}}}), (words{"echo", "7:3"}));
+  EXPECT_FALSE(command_template({"echo", "{#}", "{%}"}, false).places_items());
+  EXPECT_TRUE(command_template({"echo", "{2/.}"}, false).places_items());
+  EXPECT_TRUE(command_template({"echo", "x{/}"}, false).places_items());
 }
 
 TEST(command_template_test, a_value_is_put_in_as_it_is) {

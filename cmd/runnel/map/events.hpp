@@ -27,6 +27,7 @@ struct finished {
   spool output;
   spool errors;
   runnel::error trouble;  // why output was lost; the run cannot go on
+  std::string halted;     // why the run is stopped, if it is this job that --halt waited for
 };
 
 /// A job that was read and not begun: the job log has it, or the run is being stopped.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -116,6 +117,25 @@ std::string halt_policy::why() const {
     amount = std::to_string(count()) + " of " + jobs(all);
   }
   return amount + verbs[static_cast<std::size_t>(what_)] + " (--halt " + text_ + ")";
+}
+
+void halter::set_total(std::uint64_t jobs) {
+  const std::lock_guard hold(mu_);
+  policy_.set_total(jobs);
+}
+
+std::string halter::job_ended(const job_result& result) {
+  const std::lock_guard hold(mu_);
+  const bool before = policy_.reached();
+  const halt_when now = policy_.after(result);
+  if (before || now == halt_when::never) return "";
+  stop_(now);
+  return policy_.why();
+}
+
+bool halter::success_reached() const {
+  const std::lock_guard hold(mu_);
+  return policy_.success_reached();
 }
 
 }  // namespace runnel_cli

@@ -1,8 +1,12 @@
 // --halt: when a run is to stop before its input has come to its end.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+
+#include <runnel/mutex.hpp>
 
 #include "map/job.hpp"
 
@@ -62,6 +66,27 @@ class halt_policy {
   std::uint64_t failed_ = 0;
   std::uint64_t succeeded_ = 0;
   bool reached_ = false;
+};
+
+/// The policy as the workers share it. Each asks it before it takes another job: the collector, who may be busy writing,
+/// would be too late.
+class halter {
+ public:
+  /// `stop` is called once, with `soon` or `now`, by whoever brings the end about, and may be called by any worker.
+  halter(halt_policy policy, std::function<void(halt_when)> stop)
+      : policy_(std::move(policy)), stop_(std::move(stop)) {}
+
+  void set_total(std::uint64_t jobs);
+
+  /// To be called once for each job's last result. Why the run is stopped, if that is by this job; else empty.
+  std::string job_ended(const job_result& result);
+
+  bool success_reached() const;
+
+ private:
+  mutable runnel::mutex mu_;
+  halt_policy policy_;
+  const std::function<void(halt_when)> stop_;
 };
 
 }  // namespace runnel_cli

@@ -22,32 +22,42 @@
 namespace runnel_cli {
 namespace {
 
-using fields = std::vector<std::string>;
-
 class value_source {
  public:
   virtual ~value_source() = default;
-  virtual std::optional<fields> next() = 0;
+  virtual std::optional<item> next() = 0;
   virtual std::optional<std::uint64_t> total() const = 0;
 };
 
-// The lines (or what else `end` ends) of a descriptor.
+// Linux's MAX_ARG_STRLEN, without the end.
+std::size_t longest_argument() {
+  static const auto longest = 32 * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) - 1;
+  return longest;
+}
+
+// The lines (or what else `end` ends) of a descriptor. What can be no argument is not kept: input
+// of NUL-ended names may have no line end at all.
 class lines final : public value_source {
  public:
   lines(std::unique_ptr<byte_input> input, char end) : input_(std::move(input)), end_(end) {}
 
-  std::optional<fields> next() override {
+  std::optional<item> next() override {
+    item result;
     std::string line;
     bool ended = false;
+    bool begun = false;
     while (!ended && (!rest_.empty() || fill())) {
       const std::size_t length = rest_.find(end_);
       ended = length != std::string_view::npos;
-      append(line, rest_.substr(0, length));
+      const std::string_view piece = rest_.substr(0, length);
+      begun = begun || !piece.empty();
+      if (result.trouble.empty()) append(line, piece, result.trouble);
       rest_.remove_prefix(ended ? length + 1 : rest_.size());
     }
-    if (!ended && line.empty()) return std::nullopt;
+    if (!ended && !begun) return std::nullopt;
     ++number_;
-    return fields{std::move(line)};
+    result.fields.push_back(std::move(line));
+    return result;
   }
 
   std::optional<std::uint64_t> total() const override { return std::nullopt; }
@@ -59,15 +69,24 @@ class lines final : public value_source {
     return !over_;
   }
 
-  // An argument would end at a NUL, in silence. Looked for in every piece and not in whole lines:
-  // input of NUL-ended names without any line end would be taken into memory to its end.
-  void append(std::string& line, std::string_view piece) const {
-    if (piece.find('\0') != std::string_view::npos) {
-      throw std::runtime_error(input_->name() + ": line " + std::to_string(number_ + 1) +
-                               " holds a NUL byte, which no argument can; if items end with NUL, "
-                               "use -0");
+  // An argument would end at a NUL, in silence.
+  void append(std::string& line, std::string_view piece, std::string& trouble) const {
+    constexpr std::size_t shown = 64;
+    const std::size_t nul = piece.find('\0');
+    line += piece.substr(0, nul);
+    if (nul != std::string_view::npos) {
+      trouble = place() + " holds a NUL byte, which no argument can; if items end with NUL, use -0";
+    } else if (line.size() > longest_argument()) {
+      trouble = place() + " has more than " + std::to_string(longest_argument()) +
+                " bytes: Argument list too long";
+    } else {
+      return;
     }
-    line += piece;
+    if (line.size() > shown) line = line.substr(0, shown) + "...";
+  }
+
+  std::string place() const {
+    return input_->name() + (end_ == '\0' ? ": item " : ": line ") + std::to_string(number_ + 1);
   }
 
   std::unique_ptr<byte_input> input_;
@@ -79,16 +98,16 @@ class lines final : public value_source {
 
 class kept_values final : public value_source {
  public:
-  explicit kept_values(std::vector<fields> values) : values_(std::move(values)) {}
+  explicit kept_values(std::vector<item> values) : values_(std::move(values)) {}
 
-  std::optional<fields> next() override {
+  std::optional<item> next() override {
     if (position_ == values_.size()) return std::nullopt;
     return values_[position_++];
   }
   std::optional<std::uint64_t> total() const override { return values_.size(); }
 
  private:
-  std::vector<fields> values_;
+  std::vector<item> values_;
   std::size_t position_ = 0;
 };
 
@@ -105,10 +124,11 @@ class combinations final : public item_source {
     } catch (const input_cancelled&) {
       return std::nullopt;
     }
-    item result{*present_};
+    item result = *present_;
     for (std::size_t i = 0; i < inner_.size(); ++i) {
-      const fields& values = inner_[i][digits_[i]];
-      result.fields.insert(result.fields.end(), values.begin(), values.end());
+      const item& further = inner_[i][digits_[i]];
+      result.fields.insert(result.fields.end(), further.fields.begin(), further.fields.end());
+      if (result.trouble.empty()) result.trouble = further.trouble;
     }
     return result;
   }
@@ -129,9 +149,9 @@ class combinations final : public item_source {
   // Takes the sources behind the first one into memory, once. False: one of them has no values.
   bool read_inner() {
     while (inner_.size() + 1 < sources_.size()) {
-      std::vector<fields> values;
+      std::vector<item> values;
       value_source& source = *sources_[inner_.size() + 1];
-      while (std::optional<fields> value = source.next()) values.push_back(std::move(*value));
+      while (std::optional<item> value = source.next()) values.push_back(std::move(*value));
       inner_.push_back(std::move(values));
       digits_.push_back(0);
     }
@@ -151,9 +171,9 @@ class combinations final : public item_source {
 
   std::optional<std::uint64_t> total_;
   std::vector<std::unique_ptr<value_source>> sources_;
-  std::vector<std::vector<fields>> inner_;  // of sources_[1] and on
-  std::vector<std::size_t> digits_;         // one for each of inner_
-  std::optional<fields> present_;           // of sources_[0]; none before the first
+  std::vector<std::vector<item>> inner_;  // of sources_[1] and on
+  std::vector<std::size_t> digits_;       // one for each of inner_
+  std::optional<item> present_;           // of sources_[0]; none before the first
 };
 
 owned_fd open_file(const std::string& path) {
@@ -183,13 +203,14 @@ std::unique_ptr<value_source> open_lines(const std::string& path, bool nul,
 // lists[begin, end), all but the first of which are linked to the one before.
 std::unique_ptr<value_source> link_lists(std::vector<item_options::list>& lists, std::size_t begin,
                                          std::size_t end) {
-  std::vector<fields> rows;
+  std::vector<item> rows;
   rows.reserve(lists[begin].values.size());
-  for (std::string& value : lists[begin].values) rows.push_back({std::move(value)});
+  for (std::string& value : lists[begin].values) rows.push_back({.fields = {std::move(value)}});
   for (std::size_t i = begin + 1; i < end; ++i) {
     std::vector<std::string>& values = lists[i].values;
     if (values.size() < rows.size()) rows.resize(values.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) rows[row].push_back(std::move(values[row]));
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      rows[row].fields.push_back(std::move(values[row]));
   }
   return std::make_unique<kept_values>(std::move(rows));
 }

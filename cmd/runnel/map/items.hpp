@@ -37,8 +37,7 @@ class item_source {
 
   /// The next item; nullopt: there are no more, or the context that the source was opened with was
   /// done when input was needed. Blocks the goroutine while it waits for input. Throws
-  /// std::runtime_error("FILE: why") if a source cannot be read or holds what no argument can; it
-  /// is not to be called again then.
+  /// std::runtime_error("FILE: why") if a source cannot be read; it is not to be called again then.
   virtual std::optional<item> next() = 0;
 
   /// How many items there are altogether; nullopt if that is not known beforehand, which is so
@@ -51,9 +50,11 @@ class item_source {
 /// A source without values leaves no combination. Neither files nor lists: the lines of standard
 /// input.
 ///
-/// A line ends with "\n" alone, and the last one may lack it; an empty line is an item. A file that
-/// is the first source is read as items are asked for and takes the memory of its longest line; one
-/// further on is kept in memory, since it is gone through again and again.
+/// A line ends with "\n" alone, and the last one may lack it; an empty line is an item. One that no
+/// argument can be, since it is too long for the system or holds a NUL byte, is an item with
+/// trouble. A file that is the first source is read as items are asked for and takes the memory of
+/// one argument, however long its lines are; one further on is kept in memory, since it is gone
+/// through again and again.
 ///
 /// Opens the files at once (which blocks the goroutine while a FIFO has no writer). Throws
 /// usage_error naming one that cannot be opened, and if standard input is named twice.

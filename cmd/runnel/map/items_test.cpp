@@ -194,19 +194,47 @@ TEST_F(items_test, nul_ends_items_if_asked_and_line_feeds_belong_to_them) {
 }
 
 TEST_F(items_test, lines_longer_than_the_buffer_and_at_its_edge_stay_whole) {
-  for (const std::size_t length : {65534u, 65535u, 65536u, 65537u, 200000u}) {
+  for (const std::size_t length : {65534u, 65535u, 65536u, 65537u, 131071u}) {
     const std::string longest(length, 'x');
     EXPECT_EQ(lines_of(longest + "\nend\n"), (rows{{longest}, {"end"}})) << length;
     EXPECT_EQ(lines_of(longest), (rows{{longest}})) << length;
   }
 }
 
-TEST_F(items_test, a_nul_byte_in_a_line_is_an_error_that_names_the_line) {
-  const std::string path = file(std::string("a\nb\0c\n", 6));
+TEST_F(items_test, a_nul_byte_in_a_line_is_trouble_that_names_the_line_and_others_go_on) {
+  const std::string path = file(std::string("a\nb\0c\nd\n\0", 9));
   const auto source = open_items({.nul = false, .files = {path}, .lists = {}});
-  const std::string message = runtime_message(*source);
-  EXPECT_EQ(message.find(path + ": line 2 holds a NUL byte"), 0u) << message;
-  EXPECT_NE(message.find("-0"), std::string::npos);
+  EXPECT_EQ(source->next()->trouble, "");
+  const std::optional<item> second = source->next();
+  EXPECT_EQ(second->fields, (values{"b"}));
+  EXPECT_EQ(second->trouble.find(path + ": line 2 holds a NUL byte"), 0u) << second->trouble;
+  EXPECT_NE(second->trouble.find("-0"), std::string::npos);
+  const std::optional<item> third = source->next();
+  EXPECT_EQ(third->fields, (values{"d"}));
+  EXPECT_EQ(third->trouble, "");
+  EXPECT_NE(source->next()->trouble, "") << "a line without an end, of a NUL alone";
+  EXPECT_FALSE(source->next());
+}
+
+TEST_F(items_test, what_is_longer_than_an_argument_can_be_is_trouble_and_not_kept) {
+  for (const std::size_t length : {131072u, 1'000'000u}) {
+    const std::string path = file("a\n" + std::string(length, 'x') + "\nb\n");
+    const auto source = open_items({.nul = false, .files = {path}, .lists = {{false, {"1"}}}});
+    EXPECT_EQ(source->next()->fields, (values{"a", "1"}));
+    const std::optional<item> second = source->next();
+    EXPECT_EQ(second->trouble,
+              path + ": line 2 has more than 131071 bytes: Argument list too long");
+    EXPECT_EQ(second->fields, (values{std::string(64, 'x') + "...", "1"}));
+    EXPECT_EQ(source->next()->fields, (values{"b", "1"}));
+    EXPECT_FALSE(source->next());
+  }
+}
+
+TEST_F(items_test, trouble_of_any_source_is_the_combinations) {
+  const std::string path = file(std::string("x\0\ny\n", 6));
+  const auto source = open_items({.nul = false, .files = {file("a\n"), path}, .lists = {}});
+  EXPECT_NE(source->next()->trouble, "");
+  EXPECT_EQ(source->next()->trouble, "");
 }
 
 TEST_F(items_test, files_combine_with_files_and_lists_files_first) {

@@ -10,6 +10,8 @@ namespace runnel_cli {
 /// One input: the values of all sources, in the order of the sources (most often there is one).
 struct item {
   std::vector<std::string> fields;
+  std::string
+      trouble{};  // why it can be no argument, though the beginning of it is in `fields`; most often empty
 };
 
 /// What one run of the command is for.

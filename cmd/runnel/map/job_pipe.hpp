@@ -12,7 +12,7 @@ namespace runnel_cli {
 /// job, of which the process sends word itself. That word comes to a processor that is busy with a job, as a rule.
 class job_pipe {
  public:
-  /// To be called once, before anything else. Returns the error of pipe2(2) or fcntl(2).
+  /// To be called before anything else; again: a new one. Returns the error of pipe2(2) or fcntl(2).
   std::error_code open();
 
   runnel::redirect redirect() const { return runnel::redirect::to(writer_.get()); }

@@ -34,6 +34,12 @@ int print_commands(const command_template& command, const resumed& done_before,
                    job_source& source) {
   while (const std::optional<job> next = source.next()) {
     if (done_before.skip(next->number)) continue;
+    if (!next->items.empty() && !next->items.front().trouble.empty()) {
+      std::fprintf(stderr, "runnel map: job %llu: %s\n",
+                   static_cast<unsigned long long>(next->number),
+                   next->items.front().trouble.c_str());
+      continue;
+    }
     std::printf("%s\n", command.line(next->items, {next->number, 1}).c_str());
     if (std::ferror(stdout) != 0) break;  // errno says why
   }
@@ -60,8 +66,8 @@ void provide_descriptors(map_options& o) {
   if (most >= o.max_jobs) return;
   if (!o.quiet && most < o.jobs)
     std::fprintf(stderr,
-                 "runnel map: the limit of descriptors (ulimit -n) allows %d jobs at a time\n",
-                 most);
+                 "runnel map: the limit of descriptors (ulimit -n) allows %d job%s at a time\n",
+                 most, most == 1 ? "" : "s");
   o.max_jobs = most;
   o.jobs = std::min(o.jobs, most);
   o.min_jobs = std::min(o.min_jobs, most);
@@ -69,7 +75,7 @@ void provide_descriptors(map_options& o) {
 
 int map(const map_options& options) {
   const command_template command(options.command, options.shell);
-  if (options.pipe && command.has_placeholder())
+  if (options.pipe && command.places_items())
     throw usage_error("--pipe and a placeholder: a block is the job's input and has no items");
   if (options.dry_run)
     return print_commands(command, read_done(options), *open_jobs(options, command, {}));

@@ -46,14 +46,15 @@ map_run::map_run(const map_options& options, const command_template& command)
       gate_(options.gate),
       events_(most_waiting_events),
       early_(most_early),
-      collector_(options, {.stop_starts = [this] { starts_.cancel(); },
-                           .stop_jobs = [this] { stop_jobs(); },
-                           .settled =
-                               [this] {
-                                 settled_.fetch_add(1);
-                                 if (options_.keep_order) early_.release();
-                               }}),
-      runner_(options, command, stages_, gate_, collector_.results()) {
+      halt_(options.halt, [this](halt_when when) { halt(when); }),
+      collector_(options, halt_,
+                 {.stop_jobs = [this] { stop_jobs(); },
+                  .settled =
+                      [this] {
+                        settled_.fetch_add(1);
+                        if (options_.keep_order) early_.release();
+                      }}),
+      runner_(options, command, stages_, gate_, halt_, collector_.results()) {
   reading_->source = open_jobs(options, command, starts_.ctx);
   reading_->stop = starts_.ctx;
   collector_.set_total(reading_->source->total());
@@ -94,6 +95,13 @@ void map_run::run_jobs(runnel::worker_pool& pool) {
     throw;
   }
   static_cast<void>(pool.wait());  // what failed is in the events
+}
+
+void map_run::halt(halt_when when) {
+  if (when == halt_when::now)
+    stop_jobs();
+  else
+    starts_.cancel();
 }
 
 void map_run::stop_jobs() {

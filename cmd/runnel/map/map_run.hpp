@@ -12,6 +12,7 @@
 #include "map/batch.hpp"
 #include "map/collector.hpp"
 #include "map/command_template.hpp"
+#include "map/halt.hpp"
 #include "map/joblog.hpp"
 #include "map/options.hpp"
 #include "map/runner.hpp"
@@ -52,6 +53,7 @@ class map_run {
   void hear_signals(const runnel::recv_chan<int>& asked, const runnel::context& over);
   void size_pool(runnel::worker_pool& pool, const runnel::context& over);
   void end_at_once(const runnel::context& over);
+  void halt(halt_when when);
   void stop_jobs();
   int exit_status();
 
@@ -65,6 +67,7 @@ class map_run {
   runnel::chan<event> events_;
   runnel::semaphore early_;  // with --keep-order: jobs that may be begun and not yet written
   worker_numbers numbers_;
+  halter halt_;
   collector collector_;
   runner runner_;
   std::atomic<int> signal_{0};  // the first that asked to stop

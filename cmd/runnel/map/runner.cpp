@@ -33,6 +33,13 @@ constexpr int status_not_found = 127;  // as a shell says
 constexpr int status_not_executable = 126;
 constexpr auto longest_backoff = 60s;
 
+const std::string& trouble_of(const job& j) {
+  static const std::string none;
+  const auto found =
+      std::ranges::find_if(j.items, [](const item& i) { return !i.trouble.empty(); });
+  return found != j.items.end() ? found->trouble : none;
+}
+
 std::string label_of(const job& j) {
   std::string label;
   for (const item& i : j.items) {
@@ -107,16 +114,18 @@ std::string find_program(const std::string& name) {
 }  // namespace
 
 runner::runner(const map_options& options, const command_template& command,
-               const run_stages& stages, start_gate& gate, const results_directory& results)
+               const run_stages& stages, start_gate& gate, halter& halt,
+               const results_directory& results)
     : options_(options),
       command_(command),
       program_(options.shell ? "sh" : options.command.front()),
       program_path_(find_program(program_)),
       stages_(stages),
       gate_(gate),
+      halt_(halt),
       results_(results) {}
 
-void runner::run(const job& j, int worker, const runnel::send_chan<event>& events) const {
+void runner::run(const job& j, int worker, const runnel::send_chan<event>& events) {
   finished done;
   job_result& r = done.result;
   r.number = j.number;
@@ -130,17 +139,19 @@ void runner::run(const job& j, int worker, const runnel::send_chan<event>& event
     done.trouble = e.what();
     r.attempts = std::max(r.attempts, 1);
   }
-  if (r.attempts == 0)
+  if (r.attempts == 0) {
     events.send(skipped{.number = j.number});
-  else
-    events.send(std::move(done));
+    return;
+  }
+  done.halted = halt_.job_ended(r);
+  events.send(std::move(done));
 }
 
 // No attempt: the run is being stopped.
-void runner::run_attempts(const job& j, finished& done,
-                          const runnel::send_chan<event>& events) const {
+void runner::run_attempts(const job& j, finished& done, const runnel::send_chan<event>& events) {
   job_result& r = done.result;
   const int worker = r.worker;
+  const bool hopeless = !trouble_of(j).empty();
   const std::vector<std::string> argv = command_.expand(j.items, {j.number, worker});
   r.command = command_.line(j.items, {j.number, worker});
   do {
@@ -150,9 +161,11 @@ void runner::run_attempts(const job& j, finished& done,
     if (++r.attempts == 1) events.send(started{options_.verbose ? r.command : std::string()});
     if (closed)
       refuse(r, closed);
+    else if (hopeless)
+      refuse(r, trouble_of(j));
     else
       try_once(j, argv, done, events);
-  } while (may_try_again(done));
+  } while (!hopeless && may_try_again(done));
 }
 
 // False: the run is being stopped.
@@ -170,7 +183,7 @@ bool runner::may_try_again(const finished& done) const {
 
 // Runs the command and keeps the output of this attempt alone.
 void runner::try_once(const job& j, const std::vector<std::string>& argv, finished& done,
-                      const runnel::send_chan<event>& events) const {
+                      const runnel::send_chan<event>& events) {
   job_result& r = done.result;
   const bool stream = options_.group == grouping::lines && !options_.json && !options_.keep_order;
   capture output = stream ? capture(events, r.label, false) : capture();
@@ -219,20 +232,34 @@ runnel::process runner::start(const std::vector<std::string>& argv, job_pipe& ou
   }
 }
 
+// The system may allow fewer processes than the jobs that were asked for. As xargs(1) does, one waits then for others to
+// end; nobody tells of it, for they need not be ours.
+bool runner::wait_for_room(const std::error_code& failed, std::chrono::milliseconds& pause) const {
+  if (failed != std::errc::resource_unavailable_try_again || running_ == 0) return false;
+  return sleep_unless(stages_.starts, std::exchange(pause, std::min(2 * pause, 100ms)));
+}
+
 void runner::execute(const job& j, const std::vector<std::string>& argv, job_result& r,
-                     capture& output, capture& errors) const {
-  r.start = std::chrono::system_clock::now();
-  const auto begin = std::chrono::steady_clock::now();
+                     capture& output, capture& errors) {
   forget_attempt(r);
   std::error_code failed;
   job_pipe output_pipe;
   job_pipe errors_pipe;
-  runnel::process p = start(argv, output_pipe, errors_pipe, failed);
+  runnel::process p;
+  std::chrono::steady_clock::time_point begin;
+  auto pause = 1ms;
+  do {
+    r.start = std::chrono::system_clock::now();
+    begin = std::chrono::steady_clock::now();
+    p = start(argv, output_pipe, errors_pipe, failed);
+  } while (failed && wait_for_room(failed, pause));
   if (failed) {
     refuse(r, start_failure(argv.front(), failed));
     if (failed == std::errc::no_such_file_or_directory) r.exit_code = status_not_found;
     return;
   }
+  running_.fetch_add(1);
+  const on_leaving count([this] { running_.fetch_sub(1); });
 
   restore_limit(p);
   {

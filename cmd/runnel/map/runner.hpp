@@ -1,5 +1,7 @@
 // Runs one job: starts its process, takes its output, ends it when its time is up or the run is cancelled.
 #pragma once
+#include <atomic>
+#include <chrono>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "map/capture.hpp"
 #include "map/command_template.hpp"
 #include "map/events.hpp"
+#include "map/halt.hpp"
 #include "map/job.hpp"
 #include "map/job_pipe.hpp"
 #include "map/options.hpp"
@@ -31,19 +34,20 @@ class runner {
  public:
   /// All must outlive it.
   runner(const map_options& options, const command_template& command, const run_stages& stages,
-         start_gate& gate, const results_directory& results);
+         start_gate& gate, halter& halt, const results_directory& results);
 
   /// Blocks until the job has ended, its last attempt included, and tells what came of it.
-  void run(const job& j, int worker, const runnel::send_chan<event>& events) const;
+  void run(const job& j, int worker, const runnel::send_chan<event>& events);
 
  private:
-  void run_attempts(const job& j, finished& done, const runnel::send_chan<event>& events) const;
+  void run_attempts(const job& j, finished& done, const runnel::send_chan<event>& events);
   void try_once(const job& j, const std::vector<std::string>& argv, finished& done,
-                const runnel::send_chan<event>& events) const;
+                const runnel::send_chan<event>& events);
   bool pause_before_next(const job_result& r) const;
   bool may_try_again(const finished& done) const;
   void execute(const job& j, const std::vector<std::string>& argv, job_result& r, capture& output,
-               capture& errors) const;
+               capture& errors);
+  bool wait_for_room(const std::error_code& failed, std::chrono::milliseconds& pause) const;
   runnel::process start(const std::vector<std::string>& argv, job_pipe& output, job_pipe& errors,
                         std::error_code& failed) const;
   void restore_limit(const runnel::process& p) const;
@@ -58,7 +62,9 @@ class runner {
   const std::string program_path_;  // empty: leave it to the system
   const run_stages& stages_;
   start_gate& gate_;
+  halter& halt_;
   const results_directory& results_;
+  std::atomic<int> running_{0};  // processes
 };
 
 }  // namespace runnel_cli

@@ -217,9 +217,9 @@ std::string escaped(std::string_view value, std::string_view special, std::strin
 
 shell_script::shell_script(std::string_view text) {
   std::string tail = parser(text, *this).run();
-  if (!has_placeholder_) {
+  if (uses_.empty()) {
     add(std::exchange(tail, {}), placeholder{}, quoting::appended);
-    has_placeholder_ = false;
+    places_items_ = false;
   }
   pieces_.push_back({.literal = std::move(tail)});
 }
@@ -229,7 +229,7 @@ void shell_script::add(std::string literal, const placeholder& p, quoting quotes
   const auto use = static_cast<std::size_t>(found - uses_.begin());
   if (found == uses_.end()) uses_.push_back(p);
   pieces_.push_back({.literal = std::move(literal), .use = use, .quotes = quotes});
-  has_placeholder_ = has_placeholder_ || p.is_item();
+  places_items_ = places_items_ || p.is_item();
 }
 
 std::vector<std::string> shell_script::command(const std::vector<item>& items, slot place) const {

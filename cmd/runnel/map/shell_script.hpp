@@ -26,7 +26,7 @@ namespace runnel_cli {
 
 class shell_script {
  public:
-  /// The text as it was typed. Without a placeholder for items, one is appended. `${N}` and `${#}`
+  /// The text as it was typed. Without any placeholder, one for items is appended. `${N}` and `${#}`
   /// are the shell's and no placeholders.
   explicit shell_script(std::string_view text);
 
@@ -37,7 +37,8 @@ class shell_script {
   /// The script with the values in it, quoted: for people to read.
   std::string line(const std::vector<item>& items, slot place) const;
 
-  bool has_placeholder() const { return has_placeholder_; }
+  /// Whether a placeholder stands in the text for an item, and not only for a number of ours.
+  bool places_items() const { return places_items_; }
 
   /// As command_template::item_space().
   std::size_t item_space(std::size_t space) const;
@@ -59,7 +60,7 @@ class shell_script {
 
   std::vector<piece> pieces_;
   std::vector<placeholder> uses_;  // no two are equal
-  bool has_placeholder_ = false;
+  bool places_items_ = false;
 };
 
 }  // namespace runnel_cli

@@ -231,10 +231,11 @@ TEST(shell_script_command_test, values_are_arguments_and_no_part_of_the_script) 
             (words{"sh", "-c", "_1=${1}; set --; echo ''\"${_1}\"'' \"${_1}\"", "sh", "secret"}));
 }
 
-TEST(shell_script_command_test, only_items_count_as_placeholders) {
-  EXPECT_FALSE(shell_script("echo {#} {%}").has_placeholder());
-  EXPECT_FALSE(shell_script("echo ${1}").has_placeholder());
-  EXPECT_TRUE(shell_script("echo '{2}'").has_placeholder());
+TEST(shell_script_command_test, numbers_alone_place_no_item_and_none_is_appended) {
+  EXPECT_FALSE(shell_script("echo {#} {%}").places_items());
+  EXPECT_EQ(shell_script("echo {#}").line({{{"a"}}}, {7, 3}), "echo 7");
+  EXPECT_FALSE(shell_script("echo ${1}").places_items());
+  EXPECT_TRUE(shell_script("echo '{2}'").places_items());
 }
 
 TEST(shell_script_command_test, the_line_for_people_has_the_same_effect) {
