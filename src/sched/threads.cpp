@@ -64,10 +64,9 @@ bool try_start_thread(processor& p) noexcept {
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, thread_stack_bytes);
   pthread_t thread;
-  sched.runtime_threads.fetch_add(1);
   const int error = pthread_create(&thread, &attributes, thread_main, &p);
   pthread_attr_destroy(&attributes);
-  if (error != 0) sched.runtime_threads.fetch_sub(1);
+  if (error == 0) sched.runtime_threads.fetch_add(1);
   return error == 0;
 }
 

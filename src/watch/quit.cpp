@@ -74,10 +74,9 @@ bool start_reporter() noexcept {
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, stack_bytes);
-  sched.runtime_threads.fetch_add(1);
   pthread_t thread;
   const bool started = pthread_create(&thread, &attributes, wait_and_report, nullptr) == 0;
-  if (!started) sched.runtime_threads.fetch_sub(1);
+  if (started) sched.runtime_threads.fetch_add(1);
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return started;

@@ -288,11 +288,11 @@ void start_sysmon(bool follow, int (*cpus)() noexcept) noexcept {
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_t thread;
-  sched.runtime_threads.fetch_add(1);
   if (pthread_create(&thread, &attributes, monitor_main, nullptr) != 0) {
     write_stderr("fatal error: runnel: no thread can be created\n");
     end_process(2);
   }
+  sched.runtime_threads.fetch_add(1);
   pthread_attr_destroy(&attributes);
 }
 
