@@ -152,8 +152,10 @@ void places_at(std::uintptr_t pc, void (*visit)(void*, const source_place&), voi
 void write_function(text_out& out, const source_place& place) {
   const bool lambda = place.within != nullptr && std::strcmp(place.function, "operator()") == 0;
   const char* function = lambda ? place.within : place.function;
-  char* text =
-      out.may_allocate() ? abi::__cxa_demangle(function, nullptr, nullptr, nullptr) : nullptr;
+  // Only what is one: to the demangler `f` alone is the type float.
+  char* text = out.may_allocate() && mangled(function)
+                   ? abi::__cxa_demangle(function, nullptr, nullptr, nullptr)
+                   : nullptr;
   out.write(text != nullptr ? text : function);
   std::free(text);
 }

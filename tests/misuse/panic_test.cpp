@@ -60,6 +60,10 @@ TEST(Panic, OfATextIsReportedToo) { expect_panic("text_thrown", ""); }
 TEST(Panic, AThrownErrorSaysWhatItIs) {
   expect_panic("error_thrown", "reading: no such thing\n\n");
 }
+TEST(Panic, FunctionsOfCHaveTheirOwnNames) {
+  const child_result r = expect_panic("in_a_c_function", "test\n\n");
+  EXPECT_TRUE(std::regex_search(r.err, std::regex("\nf(\\(|\n)"))) << r.err;
+}
 TEST(Panic, Rethrown_PA05) { expect_panic("rethrown", "test\n\n"); }
 TEST(Panic, ThrownWhileHandlingAnother_PA05) { expect_panic("thrown_while_handling", "outer\n\n"); }
 TEST(Panic, FromANoexceptFunction) { expect_panic("from_a_noexcept_function", "test\n\n"); }

@@ -48,6 +48,15 @@ SCENARIO(goroutine) {  // PA-01, PA-02
   crash([] { throw_test("test"); });
 }
 
+extern "C" [[gnu::noinline]] void f() {
+  throw_test("test");
+  say("not here");  // no tail call
+}
+
+SCENARIO(in_a_c_function) {
+  crash([] { f(); });
+}
+
 SCENARIO(nested) {
   crash([] {
     try {
