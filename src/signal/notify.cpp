@@ -361,6 +361,7 @@ recv_chan<int> signal_subscription::chan() const {
 void signal_subscription::end() noexcept {
   if (state_ == nullptr) return;
   const std::unique_ptr<detail::signal_subscriber> ended(std::exchange(state_, nullptr));
+  detail::deliver(detail::take_pending());  // what a handler has seen is in the channel then
   detail::unsubscribe(*ended);
   ended->channel.close();
 }

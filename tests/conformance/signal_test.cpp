@@ -248,6 +248,19 @@ MATRIX_TEST(Signal, WhatCannotBeSubscribedToIsRefused) {
 static_assert(!std::is_copy_constructible_v<signal_subscription>);
 static_assert(std::is_nothrow_move_constructible_v<signal_subscription>);
 
+MATRIX_TEST(Signal, WhatCameBeforeTheEndIsInTheChannel) {
+  for (int i = 0; i < scaled(50); ++i) {
+    runnel::recv_chan<int> kept(nullptr);
+    {
+      const auto s = notify({SIGUSR1});
+      kept = s.chan();
+      ::raise(SIGUSR1);
+    }
+    EXPECT_EQ(kept.recv(), SIGUSR1);
+    EXPECT_EQ(kept.recv(), std::nullopt);
+  }
+}
+
 MATRIX_TEST(Signal, TheEndClosesTheChannel) {
   std::optional<signal_subscription> s(notify({SIGUSR1}));
   const runnel::recv_chan<int> c = s->chan();
