@@ -184,18 +184,19 @@ decltype(auto) run(F&& main) {
   return run(runtime_options{}, std::forward<F>(main));
 }
 
-/// Starts f(args...) as a goroutine whose result, or exception, is taken by the future.
+/// Starts f(args...) as a goroutine whose result, or exception, is taken by the future, once f and its arguments are
+/// destroyed.
 template <class F, class... A>
 requires std::invocable<std::decay_t<F>, std::decay_t<A>...> RUNNEL_ALWAYS_INLINE auto async(
     F&& f, A&&... args) {
   using R = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
   detail::check_callable<std::decay_t<F>>(f);
   auto ends = detail::make_promise<R>();
-  detail::go_closure<std::decay_t<F>, std::decay_t<A>...> call =
-      detail::make_closure(std::forward<F>(f), std::forward<A>(args)...);
-  detail::go_with(
-      go_options{}, detail::here(),
-      [promise = std::move(ends.promise), call = std::move(call)]() mutable { promise.run(call); });
+  using call = detail::go_closure<std::decay_t<F>, std::decay_t<A>...>;
+  detail::go_with(go_options{}, detail::here(),
+                  detail::async_call<R, call>{
+                      std::move(ends.promise),
+                      detail::make_closure(std::forward<F>(f), std::forward<A>(args)...)});
   return std::move(ends.future);
 }
 

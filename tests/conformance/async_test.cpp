@@ -107,6 +107,26 @@ MATRIX_TEST(Async, TheDestructorDoesNotWait) {
   gate.close();
 }
 
+void captures_are_gone_with_the_result() {
+  for (int i = 0; i < scaled(500); ++i) {
+    const auto captured = std::make_shared<int>(1);
+    const auto argument = std::make_shared<int>(2);
+    auto f = runnel::async([captured](const std::shared_ptr<int>& a) { return *a; }, argument);
+    if (i % 2 == 0)
+      f.wait();
+    else
+      EXPECT_EQ(f.get(), 2);
+    EXPECT_EQ(captured.use_count(), 1);
+    EXPECT_EQ(argument.use_count(), 1);
+  }
+}
+MATRIX_TEST(Async, WhatWasCapturedIsGoneWhenTheResultIsThere) {
+  captures_are_gone_with_the_result();
+}
+MATRIX_TEST_THREAD(AsyncThread, WhatWasCapturedIsGoneWhenTheResultIsThere) {
+  captures_are_gone_with_the_result();
+}
+
 MATRIX_TEST(Async, TheResultIsDestroyedOnce) {
   tally t;
   {

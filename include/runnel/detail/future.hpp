@@ -41,6 +41,7 @@ class future_core {
   /// The result has been stored: wakes whoever waits. The caller keeps its share until it returns.
   void publish() noexcept;
   void fail(std::exception_ptr e) noexcept { failure_ = std::move(e); }
+  bool has_failed() const noexcept { return failure_ != nullptr; }
   void rethrow_failure() {
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -89,6 +90,9 @@ class future_state final : public future_core {
     stored_ = true;
   }
 
+  /// The promise has a result for it.
+  bool is_filled() const noexcept { return stored_ || has_failed(); }
+
   T take() {
     rethrow_failure();
     if constexpr (std::is_reference_v<T>) {
@@ -111,7 +115,7 @@ class future_state final : public future_core {
   alignas(stored_type) std::byte space_[sizeof(stored_type)];
 };
 
-/// The goroutine's end of a future. Dropped without a result, it makes the future fail with broken_promise.
+/// The goroutine's end of a future. When it goes, the future has the result; without one it fails with broken_promise.
 template <class T>
 class promise {
  public:
@@ -120,39 +124,33 @@ class promise {
   promise& operator=(promise&&) = delete;
   ~promise() {
     if (state_ == nullptr) return;
-    set_exception(std::make_exception_ptr(std::future_error(std::future_errc::broken_promise)));
+    if (!state_->is_filled())
+      state_->fail(std::make_exception_ptr(std::future_error(std::future_errc::broken_promise)));
+    state_->publish();
+    state_->release();
   }
 
   /// Takes what `f()` returns or throws as the result.
   template <class F>
-  void run(F&& f) noexcept {
+  void run(F& f) noexcept {
     try {
       state_->store(f);
     } catch (...) {
       state_->fail(std::current_exception());
     }
-    settle();
   }
-
-  void set_exception(std::exception_ptr e) noexcept {
-    state_->fail(std::move(e));
-    settle();
-  }
-
-  template <class V>
-  void set_value(V&& v) noexcept {
-    run([&]() -> T { return static_cast<T>(std::forward<V>(v)); });
-  }
-  void set_value() noexcept requires std::is_void_v<T> { settle(); }
 
  private:
-  void settle() noexcept {
-    future_state<T>* state = std::exchange(state_, nullptr);
-    state->publish();
-    state->release();
-  }
+  future_state<T>* state_;  // an owned share; null: moved from
+};
 
-  future_state<T>* state_;  // an owned share; null: settled
+/// What a goroutine of async() runs. The call goes before the promise: who has the result finds what was captured gone.
+template <class T, class Call>
+struct async_call {
+  detail::promise<T> promise;
+  Call call;
+
+  void operator()() noexcept { promise.run(call); }
 };
 
 struct future_access {
