@@ -87,6 +87,8 @@ constinit int either_fd = -1;   // wake_fd or blocked_fd is ready
 
 constinit runnel::mutex one_at_a_time;
 constinit std::mutex mu;
+// Held from taking what is pending until it has been sent. Before `mu`.
+constinit runnel::timed_mutex delivering;
 // Guarded by mu.
 constinit std::array<known_signal, most_signals> known{};
 constinit signal_subscriber* first = nullptr;
@@ -189,6 +191,7 @@ void courier() {
   this_goroutine_or_null()->origin->scope = 0;
   do {
     await_signal();
+    const std::lock_guard lock(delivering);
     deliver(take_pending());
   } while (!may_end());
 }
@@ -325,6 +328,13 @@ void subscribe(signal_subscriber& s) {
   if (failed != 0) throw_errno(failed);
 }
 
+// What a handler has seen is in the channels then. The courier is waited for while it delivers, but not for ever: where
+// the process has begun to exit it may have stopped there.
+void deliver_before_the_end() noexcept {
+  const std::unique_lock lock(delivering, std::chrono::milliseconds(100));
+  deliver(take_pending());
+}
+
 void unsubscribe(signal_subscriber& s) noexcept {
   const std::lock_guard lock(mu);
   strike_off(s);
@@ -361,7 +371,7 @@ recv_chan<int> signal_subscription::chan() const {
 void signal_subscription::end() noexcept {
   if (state_ == nullptr) return;
   const std::unique_ptr<detail::signal_subscriber> ended(std::exchange(state_, nullptr));
-  detail::deliver(detail::take_pending());  // what a handler has seen is in the channel then
+  detail::deliver_before_the_end();
   detail::unsubscribe(*ended);
   ended->channel.close();
 }
