@@ -274,8 +274,7 @@ TEST(MapFailures, WhereNoMoreProcessesAreAllowedJobsWaitForOthersToEnd) {
       "sleep "
       "0.0{}",
       d.path());
-  EXPECT_EXIT_CODE(r, 0);
-  EXPECT_EQ(r.err, "");
+  EXPECT_EXIT_CODE(r, 0);  // threads count, too, and the runtime may say that it has too few
 }
 
 // What has ended and waits to be written has descriptors, too: those of temporary files.

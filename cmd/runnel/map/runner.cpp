@@ -233,9 +233,10 @@ runnel::process runner::start(const std::vector<std::string>& argv, job_pipe& ou
 }
 
 // The system may allow fewer processes than the jobs that were asked for. As xargs(1) does, one waits then for others to
-// end; nobody tells of it, for they need not be ours.
+// end; nobody tells of it, for they need not be ours. With none of ours there is little hope.
 bool runner::wait_for_room(const std::error_code& failed, std::chrono::milliseconds& pause) const {
-  if (failed != std::errc::resource_unavailable_try_again || running_ == 0) return false;
+  if (failed != std::errc::resource_unavailable_try_again) return false;
+  if (running_ == 0 && pause >= 64ms) return false;
   return sleep_unless(stages_.starts, std::exchange(pause, std::min(2 * pause, 100ms)));
 }
 
@@ -251,14 +252,15 @@ void runner::execute(const job& j, const std::vector<std::string>& argv, job_res
   do {
     r.start = std::chrono::system_clock::now();
     begin = std::chrono::steady_clock::now();
+    running_.fetch_add(1);
     p = start(argv, output_pipe, errors_pipe, failed);
+    if (failed) running_.fetch_sub(1);
   } while (failed && wait_for_room(failed, pause));
   if (failed) {
     refuse(r, start_failure(argv.front(), failed));
     if (failed == std::errc::no_such_file_or_directory) r.exit_code = status_not_found;
     return;
   }
-  running_.fetch_add(1);
   const on_leaving count([this] { running_.fetch_sub(1); });
 
   restore_limit(p);

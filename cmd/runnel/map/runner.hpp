@@ -64,7 +64,7 @@ class runner {
   start_gate& gate_;
   halter& halt_;
   const results_directory& results_;
-  std::atomic<int> running_{0};  // processes
+  std::atomic<int> running_{0};  // processes, those that are being started included
 };
 
 }  // namespace runnel_cli
