@@ -135,7 +135,9 @@ bool retire_if_surplus(processor& p) noexcept;    // idle.cpp
 bool retire_if_contended(processor& p) noexcept;  // idle.cpp; see sched/contention.hpp
 void pass_on(processor& p, std::int64_t from) noexcept;  // loop.cpp; see there
 processor* new_processor() noexcept;  // threads.cpp; idle, or null; one call at a time
-void start_thread(processor& p);      // threads.cpp; a thread that takes over p
+/// A detached thread of the runtime's own, counted once it is there. `stack_bytes` of 0: as many as usual.
+bool start_runtime_thread(void* (*body)(void*), void* arg, std::size_t stack_bytes) noexcept;
+void start_thread(processor& p);                     // threads.cpp; a thread that takes over p
 void make_room(processor& p, runnable* r) noexcept;  // loop.cpp: for r, for which p.woken is full
 /// Into p.woken; for the order see woken_queue::push().
 template <std::memory_order order = std::memory_order_seq_cst>

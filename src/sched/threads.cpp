@@ -59,15 +59,7 @@ void* thread_main(void* arg) {
 }
 
 bool try_start_thread(processor& p) noexcept {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, thread_stack_bytes);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, thread_main, &p);
-  pthread_attr_destroy(&attributes);
-  if (error == 0) sched.runtime_threads.fetch_add(1);
-  return error == 0;
+  return start_runtime_thread(thread_main, &p, thread_stack_bytes);
 }
 
 std::atomic<bool> limit_reported{false};
@@ -117,6 +109,19 @@ processor* new_processor() noexcept {
   without_thread = p;
   report_limit("no more threads can be created");
   return nullptr;
+}
+
+// Counted before, it would be missed among the threads of the process, and somebody else who could wake one with it.
+bool start_runtime_thread(void* (*body)(void*), void* arg, std::size_t stack_bytes) noexcept {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (stack_bytes != 0) pthread_attr_setstacksize(&attributes, stack_bytes);
+  pthread_t thread;
+  const bool started = pthread_create(&thread, &attributes, body, arg) == 0;
+  pthread_attr_destroy(&attributes);
+  if (started) sched.runtime_threads.fetch_add(1);
+  return started;
 }
 
 void start_thread(processor& p) {

@@ -70,14 +70,7 @@ bool start_reporter() noexcept {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, stack_bytes);
-  pthread_t thread;
-  const bool started = pthread_create(&thread, &attributes, wait_and_report, nullptr) == 0;
-  if (started) sched.runtime_threads.fetch_add(1);
-  pthread_attr_destroy(&attributes);
+  const bool started = start_runtime_thread(wait_and_report, nullptr, stack_bytes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return started;
 }

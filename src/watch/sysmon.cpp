@@ -284,16 +284,9 @@ void* monitor_main(void*) {
 void start_sysmon(bool follow, int (*cpus)() noexcept) noexcept {
   follow_cpus(follow);
   count_cpus = cpus;
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread;
-  if (pthread_create(&thread, &attributes, monitor_main, nullptr) != 0) {
-    write_stderr("fatal error: runnel: no thread can be created\n");
-    end_process(2);
-  }
-  sched.runtime_threads.fetch_add(1);
-  pthread_attr_destroy(&attributes);
+  if (start_runtime_thread(monitor_main, nullptr, 0)) return;
+  write_stderr("fatal error: runnel: no thread can be created\n");
+  end_process(2);
 }
 
 void wake_sysmon() noexcept {
