@@ -71,10 +71,7 @@ class socket {
   /// What `call` does with the descriptor, which is not closed meanwhile, where it succeeds; an errno otherwise.
   template <class F>
   static int ask(socket* s, F call) {
-    if (s == nullptr) return EBADF;
-    const use mine(*s);
-    if (!mine) return EBADF;
-    return call(s->fd()) == 0 ? 0 : errno;
+    return transfer_at_once(s, call).failure.value();
   }
 
   /// For `attempt`s that read: less came than was asked for after `seen` was looked at.
