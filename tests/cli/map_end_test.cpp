@@ -87,7 +87,7 @@ TEST(MapFailures, HaltSoonLetsRunningJobsEnd) {
   EXPECT_ERR_HAS(r, "--halt soon,fail=1");
 }
 
-// Whoever waits for the end of a job is asked before its worker takes another one, whatever the collector is busy with.
+// Whatever the collector is busy with.
 TEST(MapFailures, NothingStartsAfterTheJobThatHalts) {
   for (const char* when : {"soon,fail=1", "now,fail=1"}) {
     for (int i = 0; i < 20; ++i) {
@@ -272,9 +272,8 @@ TEST(MapFailures, WhereNoMoreProcessesAreAllowedJobsWaitForOthersToEnd) {
   if (run_shell("setpriv --reuid 54321 --clear-groups \"$2/tool\" --version", d.path()).code != 0)
     GTEST_SKIP() << "another user cannot run the tool here";
   const child_result r = run_shell(
-      "seq 40 | prlimit --nproc=20 setpriv --reuid 54321 --clear-groups \"$2/tool\" map -j 30 "
-      "sleep "
-      "0.0{}",
+      "seq 40 | prlimit --nproc=20 setpriv --reuid 54321 --clear-groups \"$2/tool\" "
+      "map -j 30 sleep 0.0{}",
       d.path());
   EXPECT_EXIT_CODE(r, 0);  // threads count, too, and the runtime may say that it has too few
 }

@@ -95,14 +95,9 @@ void drain(const runnel::context& ended, owned_fd& from, capture& into) {
 std::uint64_t feed(const runnel::context& ended, runnel::pipe_end& to, std::string_view text) {
   std::uint64_t written = 0;
   try {
-    while (!text.empty()) {
-      std::error_code failed;
-      const std::size_t n = to.write_some(ended, text, failed);
-      if (failed) break;
-      written += n;
-      text.remove_prefix(n);
-    }
-  } catch (const std::exception&) {  // what was written is all that can be told
+    std::error_code failed;  // what was written is all that can be told
+    written = to.write(ended, text, failed);
+  } catch (const std::exception&) {  // nor is it known how much
   }
   to.close();
   return written;

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -45,16 +44,14 @@ class lines final : public value_source {
     item result;
     std::string line;
     bool ended = false;
-    bool begun = false;
     while (!ended && (!rest_.empty() || fill())) {
       const std::size_t length = rest_.find(end_);
       ended = length != std::string_view::npos;
       const std::string_view piece = rest_.substr(0, length);
-      begun = begun || !piece.empty();
       if (result.trouble.empty()) append(line, piece, result.trouble);
       rest_.remove_prefix(ended ? length + 1 : rest_.size());
     }
-    if (!ended && !begun) return std::nullopt;
+    if (!ended && line.empty() && result.trouble.empty()) return std::nullopt;
     ++number_;
     result.fields.push_back(std::move(line));
     return result;

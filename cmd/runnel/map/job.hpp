@@ -10,8 +10,8 @@ namespace runnel_cli {
 /// One input: the values of all sources, in the order of the sources (most often there is one).
 struct item {
   std::vector<std::string> fields;
-  std::string
-      trouble{};  // why it can be no argument, though the beginning of it is in `fields`; most often empty
+  // Why it can be no argument, though the beginning of it is in `fields`; most often empty.
+  std::string trouble{};
 };
 
 /// What one run of the command is for.
@@ -20,6 +20,11 @@ struct job {
   std::vector<item> items;   // one; several with -n and -X; none with --pipe
   std::string block;         // its standard input, with --pipe
 };
+
+/// Of its item: one with trouble is a job of its own. Most often empty.
+inline std::string trouble_of(const job& j) {
+  return j.items.empty() ? "" : j.items.front().trouble;
+}
 
 enum class outcome : std::uint8_t {
   succeeded,

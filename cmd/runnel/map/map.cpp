@@ -34,10 +34,9 @@ int print_commands(const command_template& command, const resumed& done_before,
                    job_source& source) {
   while (const std::optional<job> next = source.next()) {
     if (done_before.skip(next->number)) continue;
-    if (!next->items.empty() && !next->items.front().trouble.empty()) {
+    if (const std::string trouble = trouble_of(*next); !trouble.empty()) {
       std::fprintf(stderr, "runnel map: job %llu: %s\n",
-                   static_cast<unsigned long long>(next->number),
-                   next->items.front().trouble.c_str());
+                   static_cast<unsigned long long>(next->number), trouble.c_str());
       continue;
     }
     std::printf("%s\n", command.line(next->items, {next->number, 1}).c_str());

@@ -33,13 +33,6 @@ constexpr int status_not_found = 127;  // as a shell says
 constexpr int status_not_executable = 126;
 constexpr auto longest_backoff = 60s;
 
-const std::string& trouble_of(const job& j) {
-  static const std::string none;
-  const auto found =
-      std::ranges::find_if(j.items, [](const item& i) { return !i.trouble.empty(); });
-  return found != j.items.end() ? found->trouble : none;
-}
-
 std::string label_of(const job& j) {
   std::string label;
   for (const item& i : j.items) {
@@ -151,7 +144,7 @@ void runner::run(const job& j, int worker, const runnel::send_chan<event>& event
 void runner::run_attempts(const job& j, finished& done, const runnel::send_chan<event>& events) {
   job_result& r = done.result;
   const int worker = r.worker;
-  const bool hopeless = !trouble_of(j).empty();
+  const std::string trouble = trouble_of(j);
   const std::vector<std::string> argv = command_.expand(j.items, {j.number, worker});
   r.command = command_.line(j.items, {j.number, worker});
   do {
@@ -161,11 +154,11 @@ void runner::run_attempts(const job& j, finished& done, const runnel::send_chan<
     if (++r.attempts == 1) events.send(started{options_.verbose ? r.command : std::string()});
     if (closed)
       refuse(r, closed);
-    else if (hopeless)
-      refuse(r, trouble_of(j));
+    else if (!trouble.empty())
+      refuse(r, trouble);
     else
       try_once(j, argv, done, events);
-  } while (!hopeless && may_try_again(done));
+  } while (trouble.empty() && may_try_again(done));
 }
 
 // False: the run is being stopped.
