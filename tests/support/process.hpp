@@ -36,6 +36,12 @@ inline runnel::command piped_shell(std::string script) {
   return c;
 }
 
+/// What gives back what it is fed, with pipes for both.
+inline runnel::command piped_cat() {
+  return {
+      .arguments = {"cat"}, .input = runnel::redirect::pipe(), .output = runnel::redirect::pipe()};
+}
+
 /// The standard output of `c`, up to its end.
 inline std::string output_of(runnel::command c) {
   c.output = runnel::redirect::pipe();
