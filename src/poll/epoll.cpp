@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "poll/poll.hpp"
+#include "sched/thread_agent.hpp"
 
 namespace runnel::detail {
 namespace {
@@ -93,6 +94,7 @@ void epoll_poller::count_waiter() noexcept {
 }
 
 void epoll_poller::add(descriptor& d, poll_direction direction, waiter& w) noexcept {
+  if (w.who->what == agent::kind::thread) static_cast<thread_agent*>(w.who)->armed = true;
   d.queue(direction).push_back(w);
   count_waiter();
 }

@@ -116,8 +116,15 @@ void wait_for_signal(thread_agent& self) noexcept {
     futex_wait(self.signal, thread_agent::parked, never);
 }
 
+// Of one that has armed something it is known before it counts as parked, and until it no longer does.
+void wait_for_source(thread_agent& self) noexcept {
+  sched.parked_armed.fetch_add(1);
+  wait_for_signal(self);
+  sched.parked_armed.fetch_sub(1);
+}
+
 void sleep(thread_agent& self, std::int64_t deadline) noexcept {
-  if (deadline == never) return wait_for_signal(self);
+  if (deadline == never) return self.armed ? wait_for_source(self) : wait_for_signal(self);
   auto expected = static_cast<std::uint32_t>(thread_agent::no_signal);
   self.signal.compare_exchange_strong(expected, thread_agent::asleep);
   while (self.signal.load() == thread_agent::asleep && now_ns() < deadline)
@@ -177,6 +184,7 @@ bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) 
     else
       sleep_off_stack(self, *self.locked, reason, deadline);
   }
+  self.armed = false;
   return self.signal.exchange(thread_agent::no_signal) == thread_agent::signalled;
 }
 

@@ -83,7 +83,9 @@ struct scheduler {
   std::atomic<std::uint64_t> started_outside{0};
   std::atomic<std::uint64_t> ended_outside{0};  // those that ended on a thread of their own
   std::atomic<std::int32_t> parked_threads{0};  // plain threads parked without a timeout
-  std::atomic<std::uint64_t> park_count{0};     // how often a thread has parked that way
+  std::atomic<std::int32_t> parked_armed{
+      0};  // ... or about to, after arming a timer or a descriptor
+  std::atomic<std::uint64_t> park_count{0};  // how often a thread has parked that way
   std::atomic<std::int32_t> runtime_threads{
       0};  // the runtime's own, without those given to a goroutine
 

@@ -24,6 +24,7 @@ struct thread_agent : agent {
   goroutine* locked = nullptr;  // owner only: the goroutine that is locked to this thread
   void* base_sp = nullptr;      // owner only: the thread's own context while `locked` runs on it
   std::int64_t deadline = 0;    // owner only: until when `locked` waits
+  bool armed = false;  // owner only: it has armed a timer or a descriptor, and not slept since
   sanitizer_fiber base_fiber;
   goroutine* leaving = nullptr;  // owner only: it has just left this thread, which is about to end
   bool leaving_ended = false;    // owner only: it has ended

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <mutex>
 
+#include "sched/thread_agent.hpp"
 #include "timer/timer_queue.hpp"
 
 namespace runnel::detail {
@@ -124,7 +125,10 @@ timer_driver& timers() noexcept {
 
 void arm(timer_node& node, std::int64_t when) noexcept {
   processor* p = current_processor();
-  if (p == nullptr) p = sched.all[0].load();
+  if (p == nullptr) {
+    this_thread()->armed = true;
+    p = sched.all[0].load();
+  }
   if (!node.is_wait) static_cast<timer_object&>(node).add_ref();
   if (p->timers->add(node, when)) wake_watcher(when);
 }

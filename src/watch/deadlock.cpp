@@ -112,7 +112,9 @@ deadlock_verdict check_deadlock() noexcept {
 
 void check_wait_at_exit() noexcept {
   const movements before;
-  if (panicking() || any_runs_but(nullptr) || others_could_wake() || movements() != before) return;
+  if (panicking() || any_runs_but(nullptr) || others_could_wake() ||
+      sched.parked_armed.load() != 0 || movements() != before)
+    return;
   fatal("a wait after the process has begun to exit: goroutines run no more");
 }
 

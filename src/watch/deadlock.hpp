@@ -13,8 +13,8 @@ enum class deadlock_verdict {
 /// sysmon a little after everything has gone quiet.
 deadlock_verdict check_deadlock() noexcept;
 
-/// The same while the process exits, when goroutines run no more: where every thread that is left waits for one, the
-/// process would never end. Reports.
+/// The same while the process exits, when goroutines run no more: where every thread that is left waits, and none for a
+/// timer or a descriptor, the process would never end. Reports.
 void check_wait_at_exit() noexcept;
 
 }  // namespace runnel::detail

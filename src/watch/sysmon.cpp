@@ -62,8 +62,8 @@ class monitor {
       const std::int64_t now = now_ns();
       sched.coarse_now.store(now, std::memory_order_relaxed);
       if (sched.stopping.load()) {
-        check_wait_at_exit();
-        sleep_until(now + slice);
+        look_at_exit(now);
+        sleep_until(now + tick);
       } else if (look_at_processors(now)) {
         quiet_since_ = now;
         recheck_ = quiet_before_sleep;
@@ -249,6 +249,18 @@ class monitor {
     futex_wait(wake_word, word, until);
     asleep.store(false);
     if (wake_word.load() != word) quiet_since_ = now_ns();
+  }
+
+  // -- while the process exits ----------------------------------------------------------------------------------------
+
+  // Processors look at timers and descriptors no more, but a plain thread, as in an exit handler, may wait for one.
+  static void look_at_exit(std::int64_t now) {
+    if (sched.parked_armed.load() == 0) return check_wait_at_exit();
+    const std::uint32_t n = sched.processors.load();
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
+        sched.timers->run_due(*p, now);
+    if (sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
   }
 
   static void sleep_until(std::int64_t until) { futex_wait(never_changes_, 0, until); }

@@ -256,12 +256,17 @@ TEST(Ending, ExitHandlersMayUseChannels) { expect_end("handler_uses_channels", 0
 
 // Goroutines run no more then: said, rather than waited for for ever.
 TEST(Ending, AWaitForAGoroutineAfterwardsIsReported) {
-  for (const char* scenario : {"handler_waits_for_a_goroutine", "handler_waits_for_a_timer"}) {
+  for (const char* scenario : {"handler_waits_for_a_goroutine", "handler_waits_beside_a_sleeper"}) {
     const child_result r = run_program("ending", scenario);
     EXPECT_EXIT_CODE(r, 2);
     EXPECT_ERR_STARTS(
         r, "fatal error: a wait after the process has begun to exit: goroutines run no more\n");
   }
+}
+
+TEST(Ending, TimersAndDescriptorsEndWaitsAfterwards) {
+  expect_end("handler_waits_for_a_timer", 0, "handler\n");
+  expect_end("handler_waits_for_a_descriptor", 0, "handler\n");
 }
 
 TEST(PlainThreadsOnly, TimersContextsAndDescriptorsWork) {

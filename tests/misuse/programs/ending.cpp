@@ -8,10 +8,13 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
+#include <runnel/poll.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
@@ -172,9 +175,34 @@ SCENARIO(handler_waits_for_a_goroutine) {
   runnel::run([] {});
 }
 
+// Timers of goroutines, which nobody would see, are no reason to wait.
+SCENARIO(handler_waits_beside_a_sleeper) {
+  std::atexit([] { runnel::async([] { return 5; }).get(); });
+  runnel::run([] { start_waiting_ones(); });
+}
+
 SCENARIO(handler_waits_for_a_timer) {
-  std::atexit([] { runnel::after(1h).recv(); });
-  runnel::run([] {});
+  std::atexit([] {
+    runnel::after(5ms).recv();
+    auto [ctx, cancel] = runnel::with_timeout(runnel::background(), 5ms);
+    ctx.done().recv();
+    say("handler");
+  });
+  runnel::run([] { start_waiting_ones(); });
+}
+
+SCENARIO(handler_waits_for_a_descriptor) {
+  static int ends[2];
+  std::atexit([] {
+    if (::fork() == 0) {
+      ::usleep(50'000);
+      (void)!::write(ends[1], "x", 1);
+      ::_exit(0);
+    }
+    if (!runnel::wait_readable(ends[0])) say("handler");
+  });
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) std::exit(1);
+  runnel::run([] { start_waiting_ones(); });
 }
 
 SCENARIO_MAIN()
