@@ -134,13 +134,12 @@ int run_tool(int argc, const char* const* argv) {
   }
 }
 
-// Without standard streams the next files that are opened would get their numbers, and be written to in their place.
+// Without standard streams the next files that are opened would get their numbers, and be written to in their place. What
+// stands there instead cannot be read from (written to) either, so that nothing is lost in silence.
 void open_closed_streams() {
-  int fd = 0;
-  do {
-    fd = ::open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) ::close(fd);
+  constexpr int mode[] = {O_WRONLY, O_RDONLY, O_RDWR};
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", mode[fd]);
 }
 
 }  // namespace

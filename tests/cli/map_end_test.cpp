@@ -313,6 +313,15 @@ TEST(MapFailures, ClosedStandardStreamsAreNoFilesOfTheTool) {
   EXPECT_TRUE(fs::exists(d.path() + "/a"));
 }
 
+TEST(MapFailures, WhatAClosedStandardStreamTakesOrGivesIsAnError) {
+  const child_result written = run_shell("\"$1\" map echo ::: a >&-");
+  EXPECT_EXIT_CODE(written, 255);
+  EXPECT_ERR_HAS(written, "standard output: Bad file descriptor");
+  const child_result read = run_shell("\"$1\" map echo <&-");
+  EXPECT_EXIT_CODE(read, 255);
+  EXPECT_ERR_HAS(read, "standard input: Bad file descriptor");
+}
+
 TEST(MapFailures, JobsThatWriteByThemselvesStopWhenNobodyReads) {
   const child_result r =
       run_shell("(yes | \"$1\" map --ungroup echo; echo status $? >&2) | head -n 1");
