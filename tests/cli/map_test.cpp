@@ -28,7 +28,14 @@ using runnel_test::run_shell;
 using runnel_test::run_tool;
 using runnel_test::scratch_directory;
 using runnel_test::sorted_lines;
+
 using runnel_test::unusual_sleep;
+
+/// For a shell: a limit of memory in KB, but for sanitizers, which reserve terabytes.
+std::string limited(const char* kind, int most) {
+  if (RUNNEL_TSAN || RUNNEL_ASAN) return "";
+  return std::string("ulimit -") + kind + " " + std::to_string(most) + "; ";
+}
 
 // Input.
 
@@ -87,12 +94,8 @@ TEST(MapInput, AsManyItemsAsFit) {
 }
 
 TEST(MapInput, InputWithoutEndIsReadAsNeeded) {
-#if RUNNEL_TSAN || RUNNEL_ASAN  // which reserve terabytes
-  const std::string limit;
-#else
-  const std::string limit = "ulimit -v 4000000; ";
-#endif
-  const child_result r = run_shell(limit + "yes | \"$1\" map --halt now,success=50 --quiet true");
+  const child_result r =
+      run_shell(limited("v", 4'000'000) + "yes | \"$1\" map --halt now,success=50 --quiet true");
   EXPECT_EXIT_CODE(r, 0);
   EXPECT_LT(r.elapsed, 30s);
 }
@@ -166,9 +169,9 @@ TEST(MapCommand, ALineThatNoArgumentCanBeIsAFailedJobAndTakesNoMemory) {
   EXPECT_EXIT_CODE(nul, 1);
   EXPECT_EQ(nul.out, "a\nd\n");
   EXPECT_ERR_HAS(nul, "job 2 (b): standard input: line 2 holds a NUL byte");
-  const child_result r = run_shell(
-      "(head -c 300000000 /dev/zero | tr '\\0' x; echo; echo short) | "
-      "(ulimit -d 600000; \"$1\" map -k echo)");
+  const child_result r =
+      run_shell("(head -c 300000000 /dev/zero | tr '\\0' x; echo; echo short) | (" +
+                limited("d", 600'000) + "\"$1\" map -k echo)");
   EXPECT_EXIT_CODE(r, 1);
   EXPECT_EQ(r.out, "short\n");
   const child_result dry = run_shell("printf 'a\\n\\0\\nb\\n' | \"$1\" map --dry-run echo");

@@ -297,13 +297,13 @@ MATRIX_TEST(ChanBlocking, LeavingAWaitQueueTakesNoLongerTheMoreWait_CB15) {
     all.wait();
     return std::chrono::steady_clock::now() - start;
   };
-  // Eight times as many take eight times as long, and some more where they fit no cache; a quadratic algorithm, 64 times.
-  const int n = scaled(2000);
-  constexpr double most = 30;
+  // Neither fits a cache. Four times as many take four times as long, or some more; a quadratic algorithm, sixteen times.
+  const int n = scaled(6000);
+  constexpr double most = 10;
   double best = 1e9;
   for (int attempt = 0; attempt < 5 && best > most; ++attempt) {
     const auto few = time_for(n);
-    const auto many = time_for(8 * n);
+    const auto many = time_for(4 * n);
     best = std::min(best, static_cast<double>(many.count()) / static_cast<double>(few.count()));
   }
   EXPECT_LE(best, most);
