@@ -126,7 +126,7 @@ void run_main(const runtime_options& options, void (*body)(void*), void* arg) {
 bool enter_blocking() noexcept {
   sched.blocking.fetch_add(1);
   processor* p = current_processor();
-  if (p == nullptr || p->current == nullptr) return false;
+  if (p == nullptr) return false;
   p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
   p->in_blocking.store(true);
   sched.spare.fetch_add(1);

@@ -178,6 +178,7 @@ void serve_locked() noexcept {
 }
 
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept {
+  if (self.locked != nullptr) give_processor_away();
   if (reason == wait_reason::sleep || !spin_for_signal(self)) {
     if (self.locked == nullptr)
       sleep(self, deadline);

@@ -36,7 +36,9 @@ thread_agent* this_thread() noexcept;
 /// The calling goroutine, also when it is locked to its thread; null on a plain thread.
 goroutine* this_goroutine_or_null() noexcept;
 
-void lock_thread(goroutine& g);
+void lock_thread(goroutine& g) noexcept;
+/// Where a goroutine that is locked to the calling thread still has the processor: for it is about to wait or give way.
+void give_processor_away() noexcept;
 void unlock_thread(goroutine& g) noexcept;
 /// On the thread's own stack, while a goroutine is locked to it: sleeps when that one waits, until it leaves.
 void serve_locked() noexcept;

@@ -132,21 +132,29 @@ void start_thread(processor& p) {
 }
 
 // -- lock_os_thread ---------------------------------------------------------------------------------------------------
-// The goroutine keeps the thread; the processor goes on with a new one. From then on the goroutine parks as a plain
-// thread does, beyond max_procs.
+// The goroutine keeps the thread, and the processor too until it waits, gives way or ends. The processor then goes on with
+// a new thread, and from then on the goroutine parks as a plain thread does, beyond max_procs. It is the thread that waits
+// in its place, from the start: processor::current is null.
 
-void lock_thread(goroutine& g) {
+void lock_thread(goroutine& g) noexcept {
   if (g.lock_depth++ != 0) return;
-  processor& p = *current_processor();
   thread_agent& t = *this_thread();
   t.locked = &g;
   g.thread = &t;
+  current_processor()->current = nullptr;
+}
+
+void give_processor_away() noexcept {
+  processor* p = current_processor();
+  thread_agent& t = *this_thread();
+  if (p == nullptr || t.locked == nullptr) return;
   sched.runtime_threads.fetch_sub(1);
-  t.base_sp = p.sched_sp;
-  t.base_fiber = p.sched_fiber;
-  p.current = nullptr;
+  t.base_sp = p->sched_sp;
+  t.base_fiber = p->sched_fiber;
+  p->preempt.store(false, std::memory_order_relaxed);
+  p->slice_was_ended = true;
   set_current_processor(nullptr);
-  start_thread(p);
+  start_thread(*p);
 }
 
 namespace {
@@ -168,12 +176,19 @@ void leave_locked_thread(goroutine& g, bool ends) noexcept {
 
 void unlock_thread(goroutine& g) noexcept {
   if (g.lock_depth == 0 || --g.lock_depth != 0) return;
+  if (processor* p = current_processor(); p != nullptr) {
+    this_thread()->locked = nullptr;
+    g.thread = nullptr;
+    p->current = &g;
+    return;
+  }
   g.state.store(goroutine_state::runnable);
   this_thread()->leaving = &g;
   leave_locked_thread(g, false);
 }
 
 void end_locked_goroutine(goroutine& g) noexcept {
+  give_processor_away();
   this_thread()->leaving = &g;
   g.lock_depth = 0;
   this_thread()->leaving_ended = true;

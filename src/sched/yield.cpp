@@ -11,6 +11,7 @@ namespace runnel::detail {
 void yield_goroutine() noexcept {
   processor* p = current_processor();
   if (p == nullptr || p->current == nullptr) {
+    give_processor_away();
     sched_yield();
     return;
   }
@@ -35,8 +36,9 @@ void yield_goroutine() noexcept {
 
 void attend() noexcept {
   processor* p = current_processor();
-  if (p == nullptr || p->current == nullptr) return;
-  if (!p->preempt.load(std::memory_order_relaxed) || !p->preempt.exchange(false)) return;
+  if (p == nullptr || !p->preempt.load(std::memory_order_relaxed)) return;
+  if (p->current == nullptr) return give_processor_away();
+  if (!p->preempt.exchange(false)) return;
   // Due timers are left to the scheduler's own context: what they start may notice the end of a slice itself.
   p->slice_was_ended = true;
   goroutine& self = *p->current;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -104,6 +105,67 @@ MATRIX_TEST(OsThread, UnlockingTooOftenDoesNothing_SC16) {
   runnel::unlock_os_thread();
   runnel::unlock_os_thread();
   runnel::yield();
+}
+
+// It has the processor until it waits: nothing is handed over for a call that only needs the thread.
+MATRIX_TEST(OsThread, LockingAndUnlockingMovesNobody) {
+  const pid_t mine = thread_id();
+  for (int i = 0; i < 100; ++i) {
+    runnel::lock_os_thread();
+    ASSERT_EQ(thread_id(), mine);
+    runnel::unlock_os_thread();
+    ASSERT_EQ(thread_id(), mine);
+  }
+}
+
+// Whatever it does there, it holds up nobody.
+MATRIX_TEST(OsThread, OthersRunBesideALockedGoroutine) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const auto others_run = [&](auto wait) {
+    std::atomic<bool> ran{false};
+    wait_group other;
+    other.go([&] {
+      ran = true;
+      EXPECT_EQ(::write(ends[1], "1", 1), 1);
+    });
+    wait(ran);
+    EXPECT_TRUE(ran);
+    char c = 0;
+    EXPECT_EQ(::read(ends[0], &c, 1), 1);
+    other.wait();
+  };
+  for (int i = 0; i < 3; ++i) {
+    runnel::lock_os_thread();
+    others_run([](std::atomic<bool>& ran) { ASSERT_TRUE(eventually([&] { return ran.load(); })); });
+    runnel::unlock_os_thread();
+    runnel::lock_os_thread();
+    others_run([](std::atomic<bool>& ran) {
+      while (!ran) runnel::yield();
+    });
+    runnel::unlock_os_thread();
+    runnel::lock_os_thread();
+    others_run([](std::atomic<bool>& ran) {
+      const chan<int> polled(1);
+      while (!ran) (void)polled.try_recv();  // a call of the runtime that does not wait
+    });
+    runnel::unlock_os_thread();
+    runnel::lock_os_thread();
+    others_run([](std::atomic<bool>& ran) {
+      while (!ran) {
+      }
+    });
+    runnel::unlock_os_thread();
+    runnel::lock_os_thread();
+    others_run([&](std::atomic<bool>&) {
+      runnel::blocking([&] {
+        pollfd p{ends[0], POLLIN, 0};
+        EXPECT_EQ(::poll(&p, 1, -1), 1);
+      });
+    });
+    runnel::unlock_os_thread();
+  }
+  for (const int fd : ends) ::close(fd);
 }
 
 TEST(OsThread, LockingAPlainThreadDoesNothing) {
