@@ -28,7 +28,6 @@ using runnel_test::run_shell;
 using runnel_test::run_tool;
 using runnel_test::scratch_directory;
 using runnel_test::sorted_lines;
-
 using runnel_test::unusual_sleep;
 
 /// For a shell: a limit of memory in KB, but for sanitizers, which reserve terabytes.
