@@ -223,7 +223,7 @@ decltype(auto) blocking(F&& f) {
 
 /// Binds the calling goroutine to its OS thread, which runs nothing else until as many unlock_os_thread() have been
 /// called. A goroutine that ends while bound takes the thread along. No effect on a plain thread. Costs some nanoseconds,
-/// and a new thread, on which the others go on, once the goroutine waits or yields while bound.
+/// and where the goroutine waits or yields while bound, another thread, on which the others go on.
 void lock_os_thread();
 void unlock_os_thread();
 

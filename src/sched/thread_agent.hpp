@@ -42,8 +42,9 @@ void give_processor_away() noexcept;
 void unlock_thread(goroutine& g) noexcept;
 /// On the thread's own stack, while a goroutine is locked to it: sleeps when that one waits, until it leaves.
 void serve_locked() noexcept;
-/// Called on the thread's own stack after the goroutine that was locked to it has left.
-void finish_detached_thread() noexcept;
+/// Called on the thread's own stack after the goroutine that was locked to it has left; passes it on. False: it has ended,
+/// and the thread, which may be as it left it, is to end too.
+bool pass_on_unlocked() noexcept;
 
 /// Sleeps until ready(); false if `deadline` came first.
 bool park_thread(thread_agent& self, wait_reason reason, std::int64_t deadline) noexcept;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/futex.hpp"
@@ -36,11 +37,49 @@ void do_not_take_after_sysmon() noexcept {
   sched_setscheduler(0, SCHED_OTHER, &no_priority);
 }
 
-void* thread_main(void* arg) {
-  auto& p = *static_cast<processor*>(arg);
-  do_not_take_after_sysmon();
-  pthread_setname_np(pthread_self(), "runnel-worker");
-  install_signal_stack();
+// Threads that a goroutine has unlocked; they wait for a processor that needs one.
+struct spare_thread {
+  spare_thread* next = nullptr;
+  processor* taken_over = nullptr;
+  std::atomic<std::uint32_t> woken{0};
+};
+
+constexpr int most_spares = 4;
+spinlock spares_lock;
+constinit spare_thread* spares = nullptr;  // guarded by spares_lock
+constinit int spare_count = 0;             // guarded by spares_lock
+
+// Null: enough wait.
+processor* wait_for_processor() noexcept {
+  spare_thread self;
+  {
+    const std::lock_guard lock(spares_lock);
+    if (spare_count == most_spares) return nullptr;
+    ++spare_count;
+    self.next = std::exchange(spares, &self);
+    sched.runtime_threads.fetch_add(1);
+  }
+  while (self.woken.load() == 0) futex_wait(self.woken, 0, never);
+  return self.taken_over;
+}
+
+bool give_to_spare_thread(processor& p) noexcept {
+  spare_thread* s = nullptr;
+  {
+    const std::lock_guard lock(spares_lock);
+    if (spares == nullptr) return false;
+    s = std::exchange(spares, spares->next);
+    --spare_count;
+  }
+  s->taken_over = &p;
+  std::atomic<std::uint32_t>* const woken = &s->woken;
+  woken->store(1);
+  futex_wake(woken);  // the thread may be gone: only the address is used
+  return true;
+}
+
+// Until the thread gives the processor away, for a goroutine that is locked to it.
+void serve(processor& p) noexcept {
   set_current_processor(&p);
   p.eh = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
   p.tid.store(static_cast<pid_t>(syscall(SYS_gettid)));
@@ -51,15 +90,23 @@ void* thread_main(void* arg) {
   else
     begin_judging(p);
   loop(&p);
-  // Only a thread that gave its processor away, for a goroutine that is locked to it, comes here.
-  serve_locked();
+}
+
+void* thread_main(void* arg) {
+  do_not_take_after_sysmon();
+  pthread_setname_np(pthread_self(), "runnel-worker");
+  install_signal_stack();
+  for (auto* p = static_cast<processor*>(arg); p != nullptr;) {
+    serve(*p);
+    serve_locked();
+    p = pass_on_unlocked() ? wait_for_processor() : nullptr;
+  }
   remove_signal_stack();
-  finish_detached_thread();
   return nullptr;
 }
 
 bool try_start_thread(processor& p) noexcept {
-  return start_runtime_thread(thread_main, &p, thread_stack_bytes);
+  return give_to_spare_thread(p) || start_runtime_thread(thread_main, &p, thread_stack_bytes);
 }
 
 std::atomic<bool> limit_reported{false};
@@ -196,16 +243,16 @@ void end_locked_goroutine(goroutine& g) noexcept {
   __builtin_unreachable();
 }
 
-// Back on the thread's own stack, without a processor: pass the goroutine on, and end.
-void finish_detached_thread() noexcept {
+bool pass_on_unlocked() noexcept {
   thread_agent& t = *this_thread();
   goroutine& g = *t.leaving;
   if (t.leaving_ended) {
     free_goroutine(nullptr, g);
-  } else {
-    push_global(&g);
-    wake_for_work();
+    return false;
   }
+  push_global(&g);
+  wake_for_work();
+  return true;
 }
 
 }  // namespace runnel::detail
