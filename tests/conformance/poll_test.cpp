@@ -303,6 +303,25 @@ MATRIX_TEST_THREAD(Poll, WorksOnAPlainThread) {
   EXPECT_TRUE(wait_readable(-1).is(std::errc::bad_file_descriptor));
 }
 
+// The one that waits in the poller for ten seconds is woken for what a plain thread starts.
+MATRIX_TEST_THREAD(Poll, WhoSleepsInThePollerIsWokenForWork_NP15) {
+  const pipe_ends p;
+  wait_group all;
+  all.go([&] {
+    const auto later = runnel::clock::now() + 10s;
+    EXPECT_FALSE(wait_readable(p.read_end(), later));
+  });
+  ASSERT_TRUE(until_blocked("IO wait"));
+  for (int i = 0; i < 5; ++i) {
+    runnel::sleep_for(2ms);  // so that all have gone to sleep
+    const stopwatch watch;
+    EXPECT_TRUE(runnel::async([] { return true; }).get());
+    EXPECT_LT(watch.elapsed(), 5s);
+  }
+  p.put('x');
+  all.wait();
+}
+
 MATRIX_TEST(Poll, ManyPipesInARing) {
   constexpr std::size_t n = 50;
   std::vector<std::unique_ptr<pipe_ends>> pipes;
