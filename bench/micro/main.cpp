@@ -2,34 +2,14 @@
 // $RUNNEL_MAXPROCS sets the number of processors. Arguments are Google Benchmark's.
 #include <benchmark/benchmark.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <runnel/go.hpp>
 
+#include "../../tests/support/counting_new.hpp"
 #include "counted.hpp"
 
-namespace {
-
-std::atomic<std::uint64_t> made = 0;
-
-void* counted_allocation(std::size_t size) {
-  made.fetch_add(1,
-                 std::memory_order_relaxed);  // relaxed: a statistic, read when the goroutines rest
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
+std::uint64_t micro::allocations() noexcept {
+  return runnel_test::news.load(std::memory_order_relaxed);
 }
-
-}  // namespace
-
-std::uint64_t micro::allocations() noexcept { return made.load(std::memory_order_relaxed); }
-
-void* operator new(std::size_t size) { return counted_allocation(size); }
-void* operator new[](std::size_t size) { return counted_allocation(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);

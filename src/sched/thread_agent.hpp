@@ -26,7 +26,7 @@ struct thread_agent : agent {
   std::int64_t deadline = 0;    // owner only: until when `locked` waits
   bool armed = false;  // owner only: it has armed a timer or a descriptor, and not slept since
   sanitizer_fiber base_fiber;
-  goroutine* leaving = nullptr;  // owner only: it has just left this thread, which is about to end
+  goroutine* leaving = nullptr;  // owner only: it has just left this thread
   bool leaving_ended = false;    // owner only: it has ended
 };
 

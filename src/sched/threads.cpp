@@ -180,7 +180,7 @@ void start_thread(processor& p) {
 
 // -- lock_os_thread ---------------------------------------------------------------------------------------------------
 // The goroutine keeps the thread, and the processor too until it waits, gives way or ends. The processor then goes on with
-// a new thread, and from then on the goroutine parks as a plain thread does, beyond max_procs. It is the thread that waits
+// another thread, and from then on the goroutine parks as a plain thread does, beyond max_procs. It is the thread that waits
 // in its place, from the start: processor::current is null.
 
 void lock_thread(goroutine& g) noexcept {

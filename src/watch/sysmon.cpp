@@ -62,7 +62,7 @@ class monitor {
       const std::int64_t now = now_ns();
       sched.coarse_now.store(now, std::memory_order_relaxed);
       if (sched.stopping.load()) {
-        look_at_exit(now);
+        look_at_exit();
         sleep_until(now + tick);
       } else if (look_at_processors(now)) {
         quiet_since_ = now;
@@ -160,8 +160,11 @@ class monitor {
   }
 
   static bool work_waits(std::int64_t now) {
-    return any_queued_work(true) || earliest_timer() <= now ||
-           (sched.poller->pending() && !sched.watcher_polls.load());
+    return any_queued_work(true) || earliest_timer() <= now || unwatched_descriptors();
+  }
+
+  static bool unwatched_descriptors() {
+    return sched.poller->pending() && !sched.watcher_polls.load();
   }
 
   static bool blocked_in_kernel(pid_t tid) {
@@ -211,7 +214,7 @@ class monitor {
         if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
           see_to_timers(*p, now);
     }
-    if (!polled_ && sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
+    if (!polled_ && unwatched_descriptors()) sched.poller->poll(0);
   }
 
   // True: there is more to do later.
@@ -254,13 +257,10 @@ class monitor {
   // -- while the process exits ----------------------------------------------------------------------------------------
 
   // Processors look at timers and descriptors no more, but a plain thread, as in an exit handler, may wait for one.
-  static void look_at_exit(std::int64_t now) {
+  static void look_at_exit() {
     if (sched.parked_armed.load() == 0) return check_wait_at_exit();
-    const std::uint32_t n = sched.processors.load();
-    for (std::uint32_t i = 0; i < n; ++i)
-      if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
-        sched.timers->run_due(*p, now);
-    if (sched.poller->pending() && !sched.watcher_polls.load()) sched.poller->poll(0);
+    run_due_timers(*sched.all[0].load());
+    if (unwatched_descriptors()) sched.poller->poll(0);
   }
 
   static void sleep_until(std::int64_t until) { futex_wait(never_changes_, 0, until); }

@@ -6,9 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <mutex>
-#include <new>
 #include <optional>
 
 #include <runnel/chan.hpp>
@@ -19,26 +17,8 @@
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
 
+#include "../support/counting_new.hpp"
 #include "../support/matrix.hpp"
-
-namespace {
-
-std::atomic<std::uint64_t> made{0};
-
-void* counted_allocation(std::size_t size) {
-  made.fetch_add(1);
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_allocation(size); }
-void* operator new[](std::size_t size) { return counted_allocation(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -53,9 +33,9 @@ constexpr double hardly_any = 0.1;
 template <class F>
 double allocations(F&& operation) {
   for (int i = 0; i < rounds; ++i) operation();
-  const std::uint64_t before = made.load();
+  const std::uint64_t before = news.load();
   for (int i = 0; i < rounds; ++i) operation();
-  return static_cast<double>(made.load() - before) / rounds;
+  return static_cast<double>(news.load() - before) / rounds;
 }
 
 /// Sends on the one channel what comes from the other, until that is closed.

@@ -137,11 +137,11 @@ MATRIX_TEST(Dump, TheTextHasGosForm_SC25) {
   runnel::dump_goroutines(text);
   const std::string dump = text.str();
   const auto head = "goroutine " + std::to_string(id) + " [chan receive";
-  ASSERT_NE(dump.find(head), std::string::npos) << dump;
+  const auto part = dump.find(head);
+  ASSERT_NE(part, std::string::npos) << dump;
   EXPECT_NE(dump.find("waiter"), std::string::npos) << dump;
   EXPECT_NE(dump.find("[running]"), std::string::npos) << dump;
   // A goroutine's part ends with who created it.
-  const auto part = dump.find(head);
   const auto end = dump.find("\n\n", part);
   const std::string own = dump.substr(part, end == std::string::npos ? end : end - part);
   const std::string parent = std::to_string(runnel::this_goroutine::id());

@@ -123,6 +123,7 @@ MATRIX_TEST(OsThread, OthersRunBesideALockedGoroutine) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const auto others_run = [&](auto wait) {
+    runnel::lock_os_thread();
     std::atomic<bool> ran{false};
     wait_group other;
     other.go([&] {
@@ -134,36 +135,27 @@ MATRIX_TEST(OsThread, OthersRunBesideALockedGoroutine) {
     char c = 0;
     EXPECT_EQ(::read(ends[0], &c, 1), 1);
     other.wait();
+    runnel::unlock_os_thread();
   };
   for (int i = 0; i < 3; ++i) {
-    runnel::lock_os_thread();
     others_run([](std::atomic<bool>& ran) { ASSERT_TRUE(eventually([&] { return ran.load(); })); });
-    runnel::unlock_os_thread();
-    runnel::lock_os_thread();
     others_run([](std::atomic<bool>& ran) {
       while (!ran) runnel::yield();
     });
-    runnel::unlock_os_thread();
-    runnel::lock_os_thread();
     others_run([](std::atomic<bool>& ran) {
       const chan<int> polled(1);
       while (!ran) (void)polled.try_recv();  // a call of the runtime that does not wait
     });
-    runnel::unlock_os_thread();
-    runnel::lock_os_thread();
     others_run([](std::atomic<bool>& ran) {
       while (!ran) {
       }
     });
-    runnel::unlock_os_thread();
-    runnel::lock_os_thread();
     others_run([&](std::atomic<bool>&) {
       runnel::blocking([&] {
         pollfd p{ends[0], POLLIN, 0};
         EXPECT_EQ(::poll(&p, 1, -1), 1);
       });
     });
-    runnel::unlock_os_thread();
   }
   for (const int fd : ends) ::close(fd);
 }
