@@ -21,13 +21,15 @@ thread_local constinit std::uint64_t waited = 0;
 
 const std::uint64_t* own_lock_wait() noexcept { return &waited; }
 
+void note_lock_wait(std::uint64_t began) noexcept { waited += cpu_ticks() - began; }
+
 void spinlock::lock_slow() noexcept {
   const std::uint64_t began = cpu_ticks();
   long sleep = first_sleep;
   for (int round = 0;; ++round) {
     for (int i = 0; i < spins; ++i) {
       if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) {
-        waited += cpu_ticks() - began;
+        note_lock_wait(began);
         return;
       }
       cpu_pause();

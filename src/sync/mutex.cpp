@@ -10,6 +10,8 @@
 
 #include <runnel/detail/queue_lock.hpp>
 
+#include "base/cpu.hpp"
+#include "base/lock_wait.hpp"
 #include "sync/spin.hpp"
 #include "sync/waiters.hpp"
 
@@ -28,19 +30,23 @@ bool mutex::lock_slow(std::int64_t deadline) {
   detail::claim_word claim{detail::unclaimed};
   std::int64_t since = 0;  // when it began to queue
   bool awake = false;      // `woken` was set on our behalf
+  std::uint64_t spins_began = 0;
   for (int spins = 0;;) {
     std::uint32_t s = state_.load(std::memory_order_relaxed);
     const std::uint32_t not_woken = awake ? ~woken : ~0u;
     if ((s & held) == 0) {
       if (state_.compare_exchange_weak(s, taken(s & not_woken), std::memory_order_acquire,
-                                       std::memory_order_relaxed))
+                                       std::memory_order_relaxed)) {
+        if (spins == 1) detail::note_lock_wait(spins_began);  // fought over, and not held for long
         return true;
+      }
       continue;
     }
     if ((s & starving) == 0 && spins < detail::most_spins && detail::spinning_pays()) {
       if (!awake && (s & (woken | queued)) == queued &&
           state_.compare_exchange_weak(s, s | busy | woken))
         awake = true;
+      if (spins == 0) spins_began = detail::cpu_ticks();
       detail::spin_briefly();
       ++spins;
       continue;
