@@ -16,7 +16,7 @@
 //
 // The watcher. One idle processor sleeps until the next timer or in the poller; the others until they are woken. It
 // announces until when (watch_until), then looks at timers and descriptors again; whoever arms one reads watch_until
-// afterwards and interrupts it if its own is earlier (wake_watcher). While nothing is spare nobody needs to watch timers:
+// afterwards and interrupts it if its own is earlier (wake_watcher). While nothing is spare nobody needs to watch:
 // who gives up the role looks at `spare` afterwards, and who adds to `spare` looks whether the role is free.
 #include <algorithm>
 #include <mutex>
@@ -94,9 +94,9 @@ void count_active() noexcept {
   if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 
-// Who cannot run what it finds leaves timers to those that run. They look at fair turns, and sysmon sees to what is late.
+// Who cannot run what it finds leaves it to those that run. They look at fair turns, and sysmon sees to what is late.
 bool worth_watching() noexcept {
-  return any_descriptor() || (sched.spare.load() > 0 && earliest_timer() != never);
+  return sched.spare.load() > 0 && (any_descriptor() || earliest_timer() != never);
 }
 
 // Where timers fire by the dozen, a sleep until each of them costs more than what they wake: the watcher then lets some
@@ -321,7 +321,7 @@ void adjust_limit(std::int32_t by) noexcept {
   if (by <= 0) return;
   if (any_queued_work(true))
     wake_for_work();
-  else if (earliest_timer() != never)
+  else if (any_descriptor() || earliest_timer() != never)
     wake_watcher(0);
 }
 
