@@ -41,30 +41,26 @@ class object_pool {
     /// Gives it back now.
     void reset() noexcept {
       if (object_ != nullptr) pool_->take_back(std::move(object_));
-      pool_.reset();
     }
     /// Keeps it: the pool does not get it back.
     std::unique_ptr<T> release() noexcept {
       if (object_ != nullptr) pool_->forget();
-      pool_.reset();
       return std::move(object_);
     }
 
    private:
     friend class object_pool;
-    handle(std::unique_ptr<T> object, std::shared_ptr<core> pool) noexcept
-        : object_(std::move(object)), pool_(std::move(pool)) {}
+    handle(std::unique_ptr<T> object, core* pool) noexcept
+        : object_(std::move(object)), pool_(pool) {}
 
     std::unique_ptr<T> object_;
-    std::shared_ptr<core> pool_;
+    core* pool_ = nullptr;  // lives for as long as the object is on loan
   };
 
   /// `make` makes a new object when none is idle; it may be called by several at once. Up to `max_idle` objects are
   /// kept; more are destroyed when they come back.
   explicit object_pool(std::function<std::unique_ptr<T>()> make, std::size_t max_idle = 64)
-      : make_(std::move(make)), core_(std::make_shared<core>(max_idle)) {
-    if (!make_) throw std::invalid_argument("object_pool without a function to make objects");
-  }
+      : make_(std::move(make)), core_(make_core(max_idle, make_ != nullptr)) {}
   object_pool(const object_pool&) = delete;
   object_pool& operator=(const object_pool&) = delete;
   ~object_pool() { core_->close(); }
@@ -88,7 +84,8 @@ class object_pool {
   std::size_t idle() const noexcept { return core_->count_idle(); }
 
  private:
-  // `idle` always has room for all objects that may come back, so that giving back cannot fail.
+  // `idle` always has room for all objects that may come back, so that giving back cannot fail. Lives until the pool is
+  // gone and no object on loan.
   struct core {
     explicit core(std::size_t max) : max_idle(max) {}
 
@@ -126,16 +123,14 @@ class object_pool {
 
     void take_back(std::unique_ptr<T> object) noexcept {
       lock.lock();
-      --on_loan;
       if (!closed && idle.size() < std::min(max_idle, idle.capacity()))
         idle.push_back(std::move(object));
-      lock.unlock();
+      one_less_and_unlock();
     }  // one that is not kept is destroyed here, without the lock
 
     void forget() noexcept {
       lock.lock();
-      --on_loan;
-      lock.unlock();
+      one_less_and_unlock();
     }
 
     void close() noexcept {
@@ -143,7 +138,15 @@ class object_pool {
       lock.lock();
       closed = true;
       last.swap(idle);
+      const bool was_last = on_loan == 0;
       lock.unlock();
+      if (was_last) delete this;
+    }
+
+    void one_less_and_unlock() noexcept {
+      const bool was_last = --on_loan == 0 && closed;
+      lock.unlock();
+      if (was_last) delete this;
     }
 
     std::size_t count_idle() noexcept {
@@ -160,8 +163,13 @@ class object_pool {
     bool closed = false;  // the pool is gone
   };
 
+  static core* make_core(std::size_t max_idle, bool can_make) {
+    if (!can_make) throw std::invalid_argument("object_pool without a function to make objects");
+    return new core(max_idle);
+  }
+
   const std::function<std::unique_ptr<T>()> make_;
-  const std::shared_ptr<core> core_;
+  core* const core_;
 };
 
 }  // namespace runnel

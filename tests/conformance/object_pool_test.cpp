@@ -91,6 +91,22 @@ MATRIX_TEST(ObjectPool, AHandleIsMovedNotShared) {
   EXPECT_EQ(&*c, object);
 }
 
+MATRIX_TEST(ObjectPool, HandlesOutliveThePool) {
+  const int before = alive;
+  auto pool = std::make_unique<object_pool<thing>>([] { return std::make_unique<thing>(); });
+  auto given_back = pool->get();
+  auto kept = pool->get();
+  auto taken_over = pool->get();
+  pool->get();  // idle when the pool goes
+  pool.reset();
+  EXPECT_EQ(alive, before + 3);
+  given_back.reset();
+  EXPECT_EQ(alive, before + 2);
+  const std::unique_ptr<thing> mine = kept.release();
+  taken_over = {};
+  EXPECT_EQ(alive, before + 1);
+}
+
 MATRIX_TEST(ObjectPool, WhatMakeThrowsReachesTheCaller) {
   bool broken = true;
   object_pool<thing> pool([&]() -> std::unique_ptr<thing> {
