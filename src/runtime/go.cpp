@@ -130,11 +130,7 @@ bool enter_blocking() noexcept {
   p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
   p->in_blocking.store(true);
   sched.spare.fetch_add(1);
-  // Somebody has to look after what this processor leaves: its queue, timers and descriptors.
-  if (any_queued_work(true))
-    wake_for_work();
-  else
-    wake_watcher(0);
+  look_after_spare();  // somebody has to: this processor leaves its queue, timers and descriptors
   return true;
 }
 

@@ -2,13 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <dirent.h>
-#include <unistd.h>
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -342,58 +338,6 @@ MATRIX_TEST(NetWait, ClosingEndsEachKindOfWait) {
   c.far.set_deadline(in(10s));
   while (c.far.read_some(room) != 0) {
   }  // what the writer had written, and the end
-}
-
-std::int64_t times_workers_slept() {
-  std::int64_t n = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream status(task.path() / "status");
-    bool is_worker = false;
-    for (std::string name, line; status >> name && std::getline(status, line);) {
-      if (name == "Name:") is_worker = line.find("runnel-worker") != std::string::npos;
-      if (name == "voluntary_ctxt_switches:" && is_worker) n += std::stoll(line);
-    }
-  }
-  return n;
-}
-
-void exchange(tcp_pair& c, int rounds, wait_group& w) {
-  w.go([&c, rounds] {
-    std::array<char, 1> message{};
-    for (int i = 0; i < rounds; ++i) {
-      c.far.read(message);
-      c.far.write(message);
-    }
-  });
-  w.go([&c, rounds] {
-    std::array<char, 1> message{};
-    for (int i = 0; i < rounds; ++i) {
-      c.near.write(message);
-      c.near.read(message);
-    }
-  });
-}
-
-// A processor more than may run, asleep in the poller, would be woken for each message, only to pass it on.
-MATRIX_TEST(NetWait, WhoMayNotRunWhatItFindsIsNotWokenForIt) {
-  const int before = runnel::set_max_procs(1);
-  std::vector<tcp_pair> pairs(100);
-  tcp_pair silent;
-  wait_group all;
-  all.go([&] { EXPECT_FALSE(runnel::wait_readable(silent.far.native_handle())); });
-  wait_group blocked;
-  blocked.go([] { runnel::blocking([] { ::usleep(20'000); }); });
-  runnel::sleep_for(5ms);  // ends on another processor than the one inside blocking(), and
-  blocked.wait();          // that one sleeps in the poller then
-  const int rounds = scaled(40);
-  const std::int64_t slept = times_workers_slept();
-  wait_group exchanges;
-  for (tcp_pair& c : pairs) exchange(c, rounds, exchanges);
-  exchanges.wait();
-  EXPECT_LT(times_workers_slept() - slept, 100 * rounds / 4);
-  silent.near.write(std::string("end"));
-  all.wait();
-  runnel::set_max_procs(before);
 }
 
 int open_descriptors() {
