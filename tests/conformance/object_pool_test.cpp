@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,46 @@ MATRIX_TEST(ObjectPool, KeepsAtMostMaxIdle) {
     EXPECT_EQ(alive, before + 2);
   }
   EXPECT_EQ(alive, before);
+}
+
+MATRIX_TEST(ObjectPool, KeepsAtMostMaxIdleOfMany) {
+  const int before = alive;
+  object_pool<thing> pool([] { return std::make_unique<thing>(); }, 10);
+  const auto use_some = [&] {
+    std::vector<decltype(pool.get())> lent;
+    for (int i = 0; i < 5; ++i) lent.push_back(pool.get());
+    runnel::yield();
+  };
+  for (int round = 0; round < scaled(20); ++round) {
+    wait_group all;
+    for (int g = 0; g < 8; ++g) all.go(use_some);
+    all.wait();
+    EXPECT_LE(pool.idle(), 10u);
+    EXPECT_EQ(alive, before + static_cast<int>(pool.idle()));
+  }
+}
+
+MATRIX_TEST(ObjectPool, WhatOthersGaveBackIsUsed) {
+  std::atomic<int> made{0};
+  object_pool<thing> pool([&] {
+    ++made;
+    return std::make_unique<thing>();
+  });
+  const auto use_eight = [&] {
+    std::vector<decltype(pool.get())> lent;
+    for (int i = 0; i < 8; ++i) lent.push_back(pool.get());
+  };
+  std::thread(use_eight).join();
+  EXPECT_EQ(pool.idle(), 8u);
+  use_eight();
+  for (int i = 0; i < 8; ++i) {
+    wait_group other;
+    other.go(use_eight);
+    other.wait();
+    std::thread(use_eight).join();
+  }
+  EXPECT_EQ(made, 8);
+  EXPECT_EQ(pool.idle(), 8u);
 }
 
 MATRIX_TEST(ObjectPool, WithoutIdleRoomEverythingIsDestroyed) {
