@@ -21,7 +21,8 @@ thread_local constinit std::uint64_t waited = 0;
 
 const std::uint64_t* own_lock_wait() noexcept { return &waited; }
 
-void note_lock_wait(std::uint64_t began) noexcept { waited += cpu_ticks() - began; }
+// Opaque, as what is in sched/current.cpp: who calls it may wait and resume on another thread.
+RUNNEL_OPAQUE void note_lock_wait(std::uint64_t began) noexcept { waited += cpu_ticks() - began; }
 
 void spinlock::lock_slow() noexcept {
   const std::uint64_t began = cpu_ticks();

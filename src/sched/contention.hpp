@@ -2,9 +2,9 @@
 //
 // Two cores that use one channel without doing much else spend their time on fetching its cache lines from each other:
 // an item then costs ten times what it costs on one core. A processor that spends a good part of its time waiting for
-// the small locks, or for mutexes that are held as briefly, while others get on with their goroutines, gives them what was woken on it, leaves what was started
-// on it to be stolen, and goes idle; sysmon, which wakes one for waiting work every millisecond, lets it try again.
-// (Dice, "Malthusian Locks", 2017, does so inside one lock.)
+// the small locks, or for mutexes that are held as briefly, while others get on with their goroutines, gives them what
+// was woken on it, leaves what was started on it to be stolen, and goes idle; sysmon, which wakes one for waiting work
+// every millisecond, lets it try again. (Dice, "Malthusian Locks", 2017, does so inside one lock.)
 // The same where no lock is fought over, but goroutines follow one another more slowly with it than without: pace.hpp.
 #pragma once
 #include <algorithm>

@@ -10,7 +10,8 @@ inline constexpr std::size_t place_size = 64;
 /// How many there should be: a power of two.
 std::size_t place_count() noexcept;
 
-/// Which of `count`, a power of two, is the caller's: by the processor that runs it, which may be another one soon, or by the thread.
+/// Which of `count`, a power of two, is the caller's: by the processor that runs it, which may be another one soon, or
+/// by the thread.
 std::size_t own_place(std::size_t count) noexcept;
 
 }  // namespace runnel::detail
