@@ -129,8 +129,8 @@ bool enter_blocking() noexcept {
   if (p == nullptr) return false;
   p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
   p->in_blocking.store(true);
-  sched.spare.fetch_add(1);
-  look_after_spare();  // somebody has to: this processor leaves its queue, timers and descriptors
+  adjust_limit(
+      1);  // somebody has to look after what this processor leaves: its queue, timers and descriptors
   return true;
 }
 
@@ -139,7 +139,7 @@ void leave_blocking(bool has_added) noexcept {
   sched.blocking.fetch_sub(1);
   if (!has_added) return;
   if (processor* p = current_processor(); p != nullptr) p->in_blocking.store(false);
-  sched.spare.fetch_sub(1);
+  adjust_limit(-1);
 }
 
 void go_of_nil() { fatal("go of nil func value"); }

@@ -309,8 +309,8 @@ void wake_watcher(std::int64_t deadline) noexcept {
   }
   const processor* here = current_processor();
   if (sched.active.load() > 0 && here != nullptr && !here->in_blocking.load())
-    return;                             // it looks before it goes idle
-  if (sched.spare.load() <= 0) return;  // nobody would watch
+    return;  // it looks before it goes idle
+  if (sched.spare.load() <= 0) return;
   std::lock_guard lock(sched.idle_lock);
   if (sched.idle != nullptr) signal(*sched.idle, one_nudge);
 }
@@ -318,16 +318,13 @@ void wake_watcher(std::int64_t deadline) noexcept {
 void add_idle(processor& p) noexcept { push_idle(p); }
 
 // A watcher that gives up the role meanwhile, because nothing was spare, looks again after that.
-void look_after_spare() noexcept {
-  if (any_queued_work(true))
-    wake_for_work();
-  else if (sched.watcher.load() == nullptr && (any_descriptor() || earliest_timer() != never))
-    wake_watcher(0);
-}
-
 void adjust_limit(std::int32_t by) noexcept {
   sched.spare.fetch_add(by);
-  if (by > 0) look_after_spare();
+  if (by <= 0) return;
+  if (any_queued_work(true))
+    wake_for_work();
+  else if (sched.watcher.load() == nullptr && worth_watching())
+    wake_watcher(0);
 }
 
 int change_max_procs(int n) noexcept {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdint>
 
+#include "base/address_hash.hpp"
 #include "base/cpu.hpp"
 #include "sched/processor.hpp"
 #include "sched/thread_agent.hpp"
@@ -24,10 +24,7 @@ std::size_t place_count() noexcept {
 
 std::size_t own_place(std::size_t count) noexcept {
   if (const processor* const p = current_processor(); p != nullptr) return p->index & (count - 1);
-  // Fibonacci hashing: those of neighbouring threads lie at a power of two from each other.
-  const auto bits =
-      static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this_thread())) >> 6;
-  return (bits * 0x9E3779B97F4A7C15u >> 32) & (count - 1);
+  return (address_hash(this_thread()) >> 32) & (count - 1);
 }
 
 }  // namespace runnel::detail

@@ -116,11 +116,9 @@ void wake_patiently(processor& p) noexcept;
 /// A timer earlier than any before was armed, or a descriptor is waited for: whoever sleeps must look again.
 void wake_watcher(std::int64_t deadline) noexcept;
 
-/// `spare` has grown: a processor is woken for what waits, or to watch.
-void look_after_spare() noexcept;
-
-// -- for sysmon -----------------------------------------------------------------------------------------------------
-/// One more (or one fewer) processor may be active beside max_procs.
+// -- for sysmon and blocking() --------------------------------------------------------------------------------------
+/// One more (or one fewer) processor may be active beside max_procs. One more: an idle one is woken for what waits, or to
+/// watch where nobody does.
 void adjust_limit(std::int32_t by) noexcept;
 bool any_queued_work(bool with_next) noexcept;
 std::int64_t earliest_timer() noexcept;

@@ -180,8 +180,8 @@ void start_thread(processor& p) {
 
 // -- lock_os_thread ---------------------------------------------------------------------------------------------------
 // The goroutine keeps the thread, and the processor too until it waits, gives way or ends. The processor then goes on with
-// another thread, and from then on the goroutine parks as a plain thread does, beyond max_procs. It is the thread that waits
-// in its place, from the start: processor::current is null.
+// another thread, and from then on the goroutine parks as a plain thread does, beyond max_procs. It is the thread that
+// waits in its place, from the start: processor::current is null.
 
 void lock_thread(goroutine& g) noexcept {
   if (g.lock_depth++ != 0) return;

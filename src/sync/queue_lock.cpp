@@ -1,7 +1,8 @@
 #include <runnel/detail/queue_lock.hpp>
 
 #include <cstddef>
-#include <cstdint>
+
+#include "base/address_hash.hpp"
 
 namespace runnel::detail {
 
@@ -18,9 +19,7 @@ constinit padded_lock table[std::size_t{1} << table_bits];
 }  // namespace
 
 spinlock& queue_lock(const void* address) noexcept {
-  // Fibonacci hashing: neighbouring objects get locks that are far apart.
-  const auto bits = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address)) >> 3;
-  return table[(bits * 0x9E3779B97F4A7C15u) >> (64 - table_bits)].lock;
+  return table[address_hash(address) >> (64 - table_bits)].lock;
 }
 
 }  // namespace runnel::detail

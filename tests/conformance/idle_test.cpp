@@ -3,10 +3,8 @@
 
 #include <unistd.h>
 #include <array>
-#include <atomic>
-#include <cstdint>
-#include <filesystem>
-#include <fstream>
+#include <chrono>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +16,7 @@
 #include <runnel/time.hpp>
 
 #include "../support/matrix.hpp"
+#include "../support/proc_status.hpp"
 #include "../support/tcp_pair.hpp"
 
 namespace {
@@ -25,24 +24,15 @@ namespace {
 using namespace runnel_test;
 using runnel::wait_group;
 
-std::int64_t times_workers_slept() {
-  std::int64_t n = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream status(task.path() / "status");
-    bool is_worker = false;
-    for (std::string name, line; status >> name && std::getline(status, line);) {
-      if (name == "Name:") is_worker = line.find("runnel-worker") != std::string::npos;
-      if (name == "voluntary_ctxt_switches:" && is_worker) n += std::stoll(line);
-    }
-  }
-  return n;
-}
+long times_workers_slept() { return voluntary_switches("runnel-worker"); }
 
 // One processor more than may run sleeps after this, as the watcher if there is anything to watch.
 void make_one_idle() {
   wait_group blocked;
-  blocked.go([] { runnel::blocking([] { ::usleep(20'000); }); });
-  runnel::sleep_for(5ms);  // ends on another processor than the one inside blocking()
+  std::binary_semaphore others_run(0);
+  blocked.go([&] { runnel::blocking([&] { others_run.acquire(); }); });
+  runnel::sleep_for(1ms);  // ends on another processor than the one inside blocking()
+  others_run.release();
   blocked.wait();
 }
 
@@ -72,7 +62,7 @@ MATRIX_TEST(Idle, WhoMayNotRunIsNotWokenByDescriptors) {
   listener.go([&] { EXPECT_FALSE(runnel::wait_readable(silent.far.native_handle())); });
   make_one_idle();
   const int rounds = scaled(40);
-  const std::int64_t slept = times_workers_slept();
+  const long slept = times_workers_slept();
   wait_group exchanges;
   for (tcp_pair& c : pairs) exchange(c, rounds, exchanges);
   exchanges.wait();
@@ -85,7 +75,7 @@ MATRIX_TEST(Idle, WhoMayNotRunIsNotWokenByDescriptors) {
 MATRIX_TEST(Idle, BlockingWakesNobodyForNothing) {
   make_one_idle();
   const int calls = scaled(2000);
-  const std::int64_t slept = times_workers_slept();
+  const long slept = times_workers_slept();
   for (int i = 0; i < calls; ++i) runnel::blocking([] { ::usleep(1); });
   EXPECT_LT(times_workers_slept() - slept, calls + calls / 2);  // its own thread does, once each
 }
@@ -95,25 +85,26 @@ MATRIX_TEST(Idle, WhatBlockingLeavesIsWatched) {
   tcp_pair c;
   for (int i = 0; i < scaled(40); ++i) {
     wait_group others;
-    std::atomic<int> done{0};
+    std::counting_semaphore<> blocked(0);
+    std::counting_semaphore<> done(0);
     others.go([&] {
       runnel::sleep_for(200us);
-      ++done;
+      done.release();
     });
     others.go([&] {
       std::array<char, 1> message{};
       c.far.read(message);
-      ++done;
+      done.release();
     });
     if (i % 2 == 0) runnel::yield();
     std::thread writer([&] {
-      ::usleep(100);
+      blocked.acquire();
       c.near.write(std::string("x"));
     });
     runnel::blocking([&] {
-      for (int k = 0; k < 10'000 && done.load() < 2; ++k) ::usleep(1'000);
+      blocked.release();
+      for (int k = 0; k < 2; ++k) EXPECT_TRUE(done.try_acquire_for(10s));
     });
-    EXPECT_EQ(done.load(), 2);
     others.wait();
     writer.join();
   }

@@ -8,8 +8,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +19,7 @@
 
 #include "../support/matrix.hpp"
 #include "../support/pipe.hpp"
+#include "../support/proc_status.hpp"
 #include "../support/stopwatch.hpp"
 #include "crowd.hpp"
 
@@ -33,14 +32,6 @@ using runnel::chan;
 long goroutines_wanted() {
   const char* wanted = std::getenv("RUNNEL_SCALE_GOROUTINES");
   return wanted != nullptr ? std::atol(wanted) : scaled(100'000);
-}
-
-// A number of a file of /proc, by the word before it.
-long number_after(const std::filesystem::path& file, const std::string& word) {
-  std::ifstream in(file);
-  for (std::string w; in >> w;)
-    if (long n = 0; w == word && in >> n) return n;
-  return 0;
 }
 
 // What the process holds, page tables included, in bytes.
@@ -102,18 +93,6 @@ TEST(Scale, OneCloseWakesAHundredThousand) {
   });
 }
 
-// Voluntary context switches so far of the runtime's threads; ThreadSanitizer has one that wakes ten times a second.
-long switches() {
-  long all = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm") >> std::ws, name);
-    if (name.rfind("runnel-", 0) == 0)
-      all += number_after(task.path() / "status", "voluntary_ctxt_switches:");
-  }
-  return all;
-}
-
 TEST(Scale, AnIdleRuntimeSleeps) {
   std::atomic<int> ran{0};
   runnel::run({.max_procs = 4}, [&] {
@@ -129,11 +108,12 @@ TEST(Scale, AnIdleRuntimeSleeps) {
   const chan<void> never;
   runnel::go([never] { never.recv(); });
   std::this_thread::sleep_for(1500ms);  // stacks are given back meanwhile
-  const long before = switches();
+  // The runtime's threads: ThreadSanitizer has one that wakes ten times a second.
+  const long before = voluntary_switches("runnel-");
   constexpr int seconds = 4;
   std::this_thread::sleep_for(std::chrono::seconds(seconds));
   EXPECT_GT(before, 0);
-  EXPECT_LE(switches() - before, 2 * seconds + 2);
+  EXPECT_LE(voluntary_switches("runnel-") - before, 2 * seconds + 2);
   never.send();
 }
 
