@@ -129,8 +129,8 @@ bool enter_blocking() noexcept {
   if (p == nullptr) return false;
   p->blocking_tick.store(p->tick.load(std::memory_order_relaxed));
   p->in_blocking.store(true);
-  adjust_limit(
-      1);  // somebody has to look after what this processor leaves: its queue, timers and descriptors
+  // Somebody has to look after what this processor leaves: its queue, timers and descriptors.
+  adjust_limit(1);
   return true;
 }
 
