@@ -12,7 +12,8 @@
 // looked at before queues.
 #include "watch/deadlock.hpp"
 
-#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include <runnel/detail/config.hpp>
 
@@ -20,11 +21,13 @@
 #include "sched/scheduler.hpp"
 #include "sched/thread_agent.hpp"
 #include "watch/panic.hpp"
+#include "watch/proc_stat.hpp"
 
 namespace runnel::detail {
 namespace {
 
 constexpr int sanitizer_threads = RUNNEL_TSAN ? 1 : 0;
+constexpr int num_threads_field = 20;  // of /proc/PID/stat, counted from one
 
 bool all_quiet() noexcept {
   return earliest_timer() == never && !sched.poller->pending() && !any_queued_work(true) &&
@@ -40,22 +43,19 @@ struct movements {
   bool operator==(const movements&) const = default;
 };
 
-// The kernel's own count; -1: cannot be told. A walk through /proc/self/task ends early where a thread ends meanwhile.
+// The kernel's own count; zero: cannot be told. A walk through /proc/self/task ends early where a thread ends meanwhile.
 int threads_of_process() noexcept {
-  std::FILE* status = std::fopen("/proc/self/status", "re");
-  if (status == nullptr) return -1;
-  int n = -1;
-  char line[128];
-  while (n < 0 && std::fgets(line, sizeof line, status) != nullptr)
-    (void)std::sscanf(line, "Threads: %d", &n);
-  std::fclose(status);
-  return n;
+  char text[512];
+  const char* at = read_proc_stat("/proc/self/stat", text);
+  for (int field = 3; at != nullptr && field < num_threads_field; ++field)
+    at = std::strchr(at + 1, ' ');
+  return at != nullptr ? std::atoi(at) : 0;
 }
 
 bool others_could_wake() noexcept {
   const int known = sched.runtime_threads.load() + sched.parked_threads.load() + sanitizer_threads;
   const int all = threads_of_process();
-  return all < 0 || all > known;
+  return all <= 0 || all > known;
 }
 
 struct wishes {

@@ -1,10 +1,8 @@
 #include "watch/sysmon.hpp"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -18,6 +16,7 @@
 #include "sched/seed.hpp"
 #include "stack/stack.hpp"
 #include "watch/deadlock.hpp"
+#include "watch/proc_stat.hpp"
 
 namespace runnel::detail {
 namespace {
@@ -170,16 +169,10 @@ class monitor {
   static bool blocked_in_kernel(pid_t tid) {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(tid));
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    char text[128];
-    const ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0) return false;
-    text[n] = '\0';
-    const char* after_name = std::strrchr(text, ')');
-    return after_name != nullptr && after_name[1] == ' ' &&
-           (after_name[2] == 'S' || after_name[2] == 'D');
+    char text[512];
+    const char* const state = read_proc_stat(path, text);
+    return state != nullptr &&
+           (std::strncmp(state, " S", 2) == 0 || std::strncmp(state, " D", 2) == 0);
   }
 
   // A goroutine that makes runtime calls sees it at the next; one that makes none is replaced a little later.
