@@ -76,6 +76,22 @@ MATRIX_TEST(NetWait, DataThenTheDeadlineWhichStays_NP05) {
   EXPECT_EQ(failure, std::errc::timed_out) << "both directions";
 }
 
+// Where the machine had something else to do, twice as long a wait is measured next: what is late by a part of the
+// deadline, and not by a pause of the machine, is late with each of them.
+MATRIX_TEST(NetWait, ADeadlineIsHardlyExceeded_NP07) {
+  constexpr std::chrono::nanoseconds longest = 4s;
+  tcp_pair c;
+  for (std::chrono::nanoseconds d = 20ms * patience;; d *= 2) {
+    const stopwatch watch;
+    c.near.set_read_deadline(in(d));
+    EXPECT_EQ(read_failure(c.near), std::errc::timed_out);
+    const std::chrono::nanoseconds took = watch.elapsed();
+    EXPECT_GE(took, d);
+    if (took * 10 <= d * 11) return;
+    ASSERT_LT(d, longest) << "took " << took.count() << " ns";
+  }
+}
+
 MATRIX_TEST(NetWait, AClearedDeadlineDoesNotEndTheWait_NP06) {
   tcp_pair c;
   c.near.set_deadline(in(-1s));

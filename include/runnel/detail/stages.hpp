@@ -74,8 +74,10 @@ recv_chan<typename batch_of<T>::type> batch_stage(const stage_env& env, recv_cha
       env, [ctx = env.ctx, in = std::move(in), max, max_wait](const outlet<std::vector<T>>& out) {
         std::optional<T> value;
         intake last = intake::value;
+        std::size_t usual = 0;  // elements: what the batch before had
         while (last == intake::value && receive_for(ctx, out, in, value)) {
           std::vector<T> batch;
+          batch.reserve(usual);
           const std::int64_t deadline = max_wait <= 0 ? 0 : add_ns(rough_now_ns(), max_wait);
           do {
             batch.push_back(*std::move(value));
@@ -83,6 +85,7 @@ recv_chan<typename batch_of<T>::type> batch_stage(const stage_env& env, recv_cha
             if (deadline != 0 && deadline != never && now_ns() > deadline) break;
             last = take_in(ctx, out, in, value, deadline);
           } while (last == intake::value);
+          usual = batch.size();
           if (last == intake::ended || !out.send(ctx, batch)) return;
           if (last == intake::expired) last = intake::value;
         }
