@@ -94,7 +94,7 @@ void count_active() noexcept {
   if (first && sched.wake_monitor != nullptr) sched.wake_monitor();
 }
 
-// Who cannot run what it finds leaves it to those that run. They look at fair turns, and sysmon sees to what is late.
+// Who cannot run what it finds leaves it to those that run. They look in passing, and sysmon sees to what is late.
 bool worth_watching() noexcept {
   return sched.spare.load() > 0 && (any_descriptor() || earliest_timer() != never);
 }
@@ -251,6 +251,8 @@ void sleep_idle(processor& p) noexcept {
   }
   p.woken_tick = p.tick.load(std::memory_order_relaxed);
   begin_judging(p);
+  p.looked_at = p.judged_at;
+  p.looked_slice = p.slice.load(std::memory_order_relaxed);
 }
 
 void enter_idle(processor& p) noexcept {

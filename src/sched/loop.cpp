@@ -20,25 +20,52 @@ constexpr std::int64_t worth_stealing = 1'000;    // ns that a slice should last
 constexpr int lone_look_pauses =
     2 * pauses_per_us;  // how long a next slot must stay as it is before it is stolen
 
-// The oldest; the rest of its part, up to `most` in all, comes into its queue.
-runnable* take_global(processor& p, std::uint32_t most = most_stolen) noexcept {
-  if (sched.global_size.load() == 0) return nullptr;
+// With the lock held: after a change.
+void note_global_size() noexcept {
+  sched.global_size.store(sched.arrivals.count + sched.global.count);
+  sched.any_arrivals.store(sched.arrivals.count != 0, std::memory_order_relaxed);  // a hint
+}
+
+// With the lock held.
+runnable* pop_global() noexcept {
+  sched.arrivals_next = !sched.arrivals_next;
+  run_list& first = sched.arrivals_next ? sched.arrivals : sched.global;
+  run_list& second = sched.arrivals_next ? sched.global : sched.arrivals;
+  runnable* r = first.pop_front();
+  return r != nullptr ? r : second.pop_front();
+}
+
+// The oldest; the rest of p's part, up to `most` in all, comes into its queue.
+runnable* take_part(processor& p, bool of_arrivals, std::uint32_t most) noexcept {
   run_list taken;
   {
     std::lock_guard lock(sched.global_lock);
-    const std::size_t share =
-        sched.global.count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
+    const std::size_t count = of_arrivals ? sched.arrivals.count : sched.global_size.load();
+    const std::size_t share = count / static_cast<std::size_t>(sched.max_procs.load()) + 1;
     for (std::size_t i = 0; i < share && i < most; ++i) {
-      runnable* r = sched.global.pop_front();
+      runnable* r = of_arrivals ? sched.arrivals.pop_front() : pop_global();
       if (r == nullptr) break;
       taken.push_back(r);
     }
-    sched.global_size.store(sched.global.count);
+    note_global_size();
   }
   runnable* first = taken.pop_front();
   p.woken.push_from(taken);
   while (runnable* r = taken.pop_front()) enqueue_here(p, r);
   return first;
+}
+
+runnable* take_global(processor& p, std::uint32_t most = most_stolen) noexcept {
+  return sched.global_size.load() != 0 ? take_part(p, false, most) : nullptr;
+}
+
+// At a look in passing: like those that a timer wakes, they need not wait for a fair turn. In turns with what is here.
+runnable* take_arrival(processor& p) noexcept {
+  if (std::exchange(p.took_arrival, false) || !sched.any_arrivals.load(std::memory_order_relaxed))
+    return nullptr;
+  runnable* r = take_part(p, true, fair_interval);
+  p.took_arrival = r != nullptr;
+  return r;
 }
 
 runnable* take_queued(processor& p) noexcept {
@@ -50,8 +77,7 @@ runnable* take_queued(processor& p) noexcept {
 
 void begin_slice(processor& p) noexcept {
   p.streak = 0;
-  p.slice.store(p.slice.load(std::memory_order_relaxed) + 1,
-                std::memory_order_relaxed);  // owner only
+  p.slice.store(next_slice(p), std::memory_order_relaxed);  // owner only
 }
 
 void end_streak(processor& p, runnable* r) noexcept {
@@ -120,14 +146,6 @@ runnable* steal_from_held_up(processor& p) noexcept {
   });
   p.stolen = 0;  // says nothing about whether stealing pays
   return r;
-}
-
-void look_at_sources(processor& p) noexcept {
-  if (earliest_timer() != never) run_due_timers(p);
-  if (!any_descriptor()) return;
-  sched.poller->poll(0);
-  const std::uint32_t polls = p.polls.load(std::memory_order_relaxed) + 1;  // owner only
-  p.polls.store(polls, std::memory_order_relaxed);  // sysmon's look at it may be late
 }
 
 // The sources in the order in which nobody is forgotten: due timers and descriptors first, then the ends of the
@@ -254,41 +272,16 @@ bool start_spinning(processor& p) noexcept {
 
 }  // namespace
 
-bool fair_turn(const processor& p) noexcept {
-  return p.slice.load(std::memory_order_relaxed) % fair_interval == 0;
-}
-
 runnable* pick_local(processor& p) noexcept {
   const std::uint32_t tick = p.tick.load(std::memory_order_relaxed) + 1;  // owner only
   p.tick.store(tick, std::memory_order_relaxed);
   // Fair turns count slices: counting picks would give a pair that hands on often less time than one that does rarely.
   if (runnable* r = take_next(p)) return r;
-  begin_slice(p);
-  if (fair_turn(p) || to_be_judged(p)) [[unlikely]]
+  // The slice is find_work()'s to begin then. Begun twice each, where each is a look turn, they would never be a fair one.
+  if (look_turn(p) || to_be_judged(p)) [[unlikely]]
     return nullptr;
+  begin_slice(p);
   return take_queued(p);
-}
-
-std::uint32_t run_due_timers(processor& p) noexcept {
-  const std::int64_t now = now_ns();
-  std::uint32_t fired = 0;
-  if (p.next_timer.load() <= now) fired += sched.timers->run_due(p, now);
-  const std::uint32_t n = sched.processors.load();
-  for (std::uint32_t i = 0; i < n; ++i) {
-    processor* other = sched.all[i].load();
-    if (other != nullptr && other != &p && other->next_timer.load() <= now)
-      fired += sched.timers->run_due(*other, now);
-  }
-  return fired;
-}
-
-std::int64_t earliest_timer() noexcept {
-  std::int64_t earliest = never;
-  const std::uint32_t n = sched.processors.load();
-  for (std::uint32_t i = 0; i < n; ++i)
-    if (processor* p = sched.all[i].load(); p != nullptr)
-      earliest = std::min(earliest, p->next_timer.load());
-  return earliest;
 }
 
 runnable* find_work(processor& p) noexcept {
@@ -304,6 +297,9 @@ runnable* find_work(processor& p) noexcept {
     if (r == nullptr && fair_turn(p)) {
       begin_slice(p);
       r = take_fairly(p);
+    } else if (r == nullptr && look_turn(p)) {
+      look_in_passing(p);
+      r = take_arrival(p);
     }
     if (r == nullptr) r = take_any_local(p);
     if (r == nullptr) r = take_global(p);
@@ -337,8 +333,6 @@ bool any_runs_but(const processor* self) noexcept {
   return false;
 }
 
-bool any_descriptor() noexcept { return sched.poller != nullptr && sched.poller->pending(); }
-
 // Half of the queue and r go to the global one, so that the next pushes have room.
 void make_room(processor& p, runnable* r) noexcept {
   std::array<runnable*, most_stolen> taken;
@@ -358,14 +352,22 @@ void push_global(runnable* r) noexcept {
 void push_global(run_list& list) noexcept {
   std::lock_guard lock(sched.global_lock);
   sched.global.append(list);
-  sched.global_size.store(sched.global.count);
+  note_global_size();
+}
+
+void push_arrivals(run_list& list) noexcept {
+  std::lock_guard lock(sched.global_lock);
+  sched.arrivals.append(list);
+  note_global_size();
 }
 
 // A processor that has just made this thread ready is about to look for more: to wake another one would cost more than
 // to wait for it. What then stands in no queue any more has been taken by one that runs.
 void push_from_outside(runnable* r) noexcept {
   sched.pushed_outside.fetch_add(1, std::memory_order_relaxed);  // a hint; see linger_for_outside()
-  push_global(r);
+  run_list one;
+  one.push_back(r);
+  push_arrivals(one);
   if (sched.spare.load() > 0 && sched.active.load() > 0) {
     const auto somebody_looks = [] {
       return sched.global_size.load() == 0 || sched.spinning.load() != 0;
@@ -387,7 +389,7 @@ void pass_on(processor& p, std::int64_t from) noexcept {
     if (r == nullptr) break;  // thieves were faster
     list.push_back(r);
   }
-  if (list.count != 0) push_global(list);
+  if (list.count != 0) push_arrivals(list);
 }
 
 bool any_queued_work(bool with_next) noexcept {

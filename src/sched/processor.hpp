@@ -16,6 +16,8 @@ namespace runnel::detail {
 
 class timer_heap;
 
+inline constexpr std::uint32_t fair_interval = 64;  // every so many slices look at the other end
+
 /// What has to be done for the context that was just left, once it is off its stack.
 struct pending_action {
   enum class kind : std::uint8_t { none, unlock, call, requeue, requeue_globally, free };
@@ -57,12 +59,15 @@ struct processor {
   habit<31> lingers;                // before it goes idle
   std::uint32_t stolen = 0;         // goroutines taken by the last steal; 0: judged already
   std::int64_t stolen_at = 0;
-  std::uint32_t stolen_tick = 0;  // `tick` then
-  std::uint32_t woken_tick = 0;   // `tick` when it last became active
-  std::int64_t oldest_at = 0;     // when the oldest of started_here last had its turn
-  bool took_started = false;      // one of started_here was taken since the last fair turn
-  bool slice_was_ended = false;   // by attend(): timers that are due come first
-  bool spinning = false;          // counted in scheduler::spinning
+  std::uint32_t stolen_tick = 0;   // `tick` then
+  std::uint32_t woken_tick = 0;    // `tick` when it last became active
+  std::int64_t oldest_at = 0;      // when the oldest of started_here last had its turn
+  bool took_started = false;       // one of started_here was taken since the last fair turn
+  bool took_arrival = false;       // at its last look in passing
+  bool slice_was_ended = false;    // by attend(): timers that are due come first
+  bool spinning = false;           // counted in scheduler::spinning
+  std::uint64_t looked_at = 0;     // in cpu_ticks(); see sched/sources.cpp
+  std::uint32_t looked_slice = 0;  // `slice` then
   const std::uint64_t* lock_wait = nullptr;  // own_lock_wait() of this processor's thread
   std::uint64_t lock_wait_seen = 0;          // *lock_wait at judged_at
   std::uint64_t judged_at = 0;               // in cpu_ticks(); see sched/contention.hpp
@@ -74,6 +79,8 @@ struct processor {
       0};  // picks by pick_local() so far; sysmon sees by it and `slice` whether we get on
   std::atomic<std::uint32_t> slice{
       0};  // time slices so far: picks not from the next slot, find_work()'s too
+  // A power of two, less one: a new slice without any of these bits is a look turn. Sysmon clears them all.
+  std::atomic<std::uint32_t> look_mask{fair_interval - 1};
   std::atomic<std::uint32_t> polls{0};          // looks at the poller so far
   std::atomic<std::uint32_t> blocking_tick{0};  // `tick` when blocking() was entered
   std::atomic<std::uint64_t> started{0};
@@ -97,6 +104,11 @@ struct processor {
 
   bool has_queued_work() const noexcept { return !woken.empty() || !started_here.empty(); }
 };
+
+/// The number of the slice that would begin now; for the owner.
+inline std::uint32_t next_slice(const processor& p) noexcept {
+  return p.slice.load(std::memory_order_relaxed) + 1;
+}
 
 /// The processor whose thread is calling; null on a plain thread. Never cached across a switch.
 processor* current_processor() noexcept;

@@ -13,7 +13,6 @@ namespace runnel::detail {
 
 inline constexpr std::uint32_t most_processors =
     10'000;                                           // threads, counting those stuck in the kernel
-inline constexpr std::uint32_t fair_interval = 64;    // every so many slices look at the other end
 inline constexpr std::uint32_t most_patience = 4096;  // see patience
 
 /// A source of work below the scheduler's horizon: timers and the poller. Installed by the runtime.
@@ -69,8 +68,13 @@ struct scheduler {
 
   // -- the global queue ----------------------------------------------------------------------------------------------
   alignas(cache_line) spinlock global_lock;
-  run_list global;                               // guarded by global_lock
-  std::atomic<std::size_t> global_size{0};       // written under global_lock
+  // Those woken where there was no processor to take them, by plain threads or one that then stepped back, apart from
+  // those whose slice was over or who found no room. All of it guarded by global_lock.
+  run_list arrivals;
+  run_list global;
+  bool arrivals_next = false;                    // in turns
+  std::atomic<std::size_t> global_size{0};       // of both; written under global_lock
+  std::atomic<bool> any_arrivals{false};         // written under global_lock
   std::atomic<std::uint32_t> pushed_outside{0};  // how often a plain thread has added to it
 
   // -- all processors ------------------------------------------------------------------------------------------------
@@ -88,6 +92,10 @@ struct scheduler {
   std::atomic<std::uint64_t> park_count{0};  // how often a thread has parked that way
   std::atomic<std::int32_t> runtime_threads{
       0};  // the runtime's own, without those given to a goroutine
+
+  // -- for looks at timers and descriptors (sched/sources.cpp) -------------------------------------------------------
+  std::atomic<std::uint64_t> polled_at{0};  // when a processor last polled, in cpu_ticks()
+  std::atomic<bool> timers_late{false};     // sysmon: the next look in passing is at all timers
 
   // -- installed by the runtime before the first goroutine -----------------------------------------------------------
   timer_driver* timers = nullptr;
@@ -125,12 +133,22 @@ std::int64_t earliest_timer() noexcept;
 bool any_descriptor() noexcept;                     // is waited for
 bool any_runs_but(const processor* self) noexcept;  // a goroutine; null: not even on one's own
 
+// -- when a processor looks elsewhere; for its owner -----------------------------------------------------------------
+/// Before it begins a slice: first at other ends than usual, see take_fairly().
+inline bool fair_turn(const processor& p) noexcept { return next_slice(p) % fair_interval == 0; }
+/// First at what look_in_passing() looks at. Each fair turn is one.
+inline bool look_turn(const processor& p) noexcept {
+  return (next_slice(p) & p.look_mask.load(std::memory_order_relaxed)) == 0;
+}
+
 // -- pieces of the scheduler used across its files ------------------------------------------------------------------
-runnable* find_work(processor& p) noexcept;           // loop.cpp; blocks while there is none
-std::uint32_t run_due_timers(processor& p) noexcept;  // loop.cpp: of all processors; how many fired
+runnable* find_work(processor& p) noexcept;  // loop.cpp; blocks while there is none
+std::uint32_t run_due_timers(
+    processor& p) noexcept;                   // sources.cpp: of all processors; how many fired
+void look_at_sources(processor& p) noexcept;  // sources.cpp: at all timers and descriptors
+void look_in_passing(processor& p) noexcept;  // sources.cpp: at what should not wait for that
 runnable* pick_local(
     processor& p) noexcept;  // loop.cpp; null: none here, or it is time to look elsewhere
-bool fair_turn(const processor& p) noexcept;      // loop.cpp: now look elsewhere first
 void enter_idle(processor& p) noexcept;           // idle.cpp; returns once woken, active again
 void sleep_idle(processor& p) noexcept;           // its last part, and a new processor's first
 void leave_spinning(processor& p) noexcept;       // idle.cpp

@@ -20,12 +20,15 @@ void yield_goroutine() noexcept {
   if (next == nullptr) {
     // Where there is nothing here, only every so often is the rest of the world asked, so that yielding alone costs
     // little.
-    const bool look = p->has_queued_work() || fair_turn(*p) || sched.global_size.load() != 0 ||
+    const bool look = p->has_queued_work() || look_turn(*p) || sched.global_size.load() != 0 ||
                       attention.load(std::memory_order_relaxed) != 0;
     if (!look) return;
     p->preempt.store(false, std::memory_order_relaxed);
     self.state.store(goroutine_state::runnable, std::memory_order_relaxed);
-    p->pending.set(pending_action::kind::requeue_globally, static_cast<runnable*>(&self));
+    // For a look in passing it comes behind those that are here, as ever.
+    const bool stays = look_turn(*p) && !fair_turn(*p) && p->has_queued_work();
+    p->pending.set(stays ? pending_action::kind::requeue : pending_action::kind::requeue_globally,
+                   static_cast<runnable*>(&self));
     switch_away(*p, self, nullptr);
     return;
   }

@@ -31,8 +31,9 @@ constexpr std::int64_t kernel_patience =
     800 * us;  // how long a thread may be blocked before it is replaced
 constexpr std::int64_t slice =
     7 * ms;  // seen from one look to another: 8 to 12 in all, as looks are 1 to 4 apart
-constexpr std::int64_t overdue = 1 * ms;       // a timer that late ends the slice of its processor
-constexpr std::int64_t long_overdue = 3 * ms;  // ... and is fired from here
+constexpr std::int64_t overdue = 1 * ms;        // a timer that late ends the slice of its processor
+constexpr std::int64_t long_overdue = 3 * ms;   // ... and is fired from here
+constexpr std::int64_t long_unpolled = 5 * ms;  // descriptors are looked at from here
 constexpr std::int64_t quiet_before_sleep = 15 * ms;
 constexpr std::int64_t housekeeping_interval = 1000 * ms;
 constexpr std::int64_t longest_recheck = 60'000 * ms;
@@ -198,16 +199,34 @@ class monitor {
       sched.timers->run_due(p, now);
   }
 
+  // Those that run look at timers and descriptors when they next pick a goroutine.
+  static void have_all_look() {
+    const std::uint32_t n = sched.processors.load();
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (processor* p = sched.all[i].load();
+          p != nullptr && p->status.load() == processor_status::running)
+        p->look_mask.store(0, std::memory_order_relaxed);  // the owner's own may come after it
+  }
+
   // Timers and descriptors that every processor is too busy to look at. Who is woken from here has to be fetched from the
-  // global queue, so it is not done where one looked since the last tick.
+  // global queue, so the processors are asked first.
   void look_at_sources(std::int64_t now) {
     if (earliest_timer() <= now - overdue) {
+      sched.timers_late.store(true);
+      have_all_look();
       const std::uint32_t n = sched.processors.load();
       for (std::uint32_t i = 0; i < n; ++i)
         if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
           see_to_timers(*p, now);
     }
-    if (!polled_ && unwatched_descriptors()) sched.poller->poll(0);
+    if (sched.any_arrivals.load(std::memory_order_relaxed)) have_all_look();
+    if (polled_ || !unwatched_descriptors()) {
+      polled_since_ = now;
+    } else if (now - polled_since_ >= long_unpolled) {
+      sched.poller->poll(0);
+    } else {
+      have_all_look();
+    }
   }
 
   // True: there is more to do later.
@@ -267,6 +286,7 @@ class monitor {
   std::int64_t kept_house_ = 0;
   bool raised_ = false;
   bool polled_ = false;  // a processor has looked at the poller since the last tick
+  std::int64_t polled_since_ = 0;
 };
 
 // Its waking takes the CPU from nobody who runs there: where one is free, as where a thread has blocked, it runs at once,
