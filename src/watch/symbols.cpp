@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+
+#include <runnel/detail/config.hpp>
 
 // The build names the library it found by the prefix of its functions: GCC's own libbacktrace, or
 // the copy inside libstdc++ that std::stacktrace uses. Neither comes with a header everywhere.
@@ -87,6 +90,18 @@ bool is_plain_internal(const source_place& place) noexcept {
 #ifdef RUNNEL_BACKTRACE
 namespace {
 
+#if RUNNEL_TSAN
+// Where the library keeps its callers apart itself, by atomic operations, ThreadSanitizer does not see it: it is not built
+// with it. So one at a time there.
+constinit std::mutex one_at_a_time;
+class looking_up {
+ private:
+  const std::lock_guard<std::mutex> lock_{one_at_a_time};
+};
+#else
+class looking_up {};
+#endif
+
 void ignore_error(void*, const char*, int) {}
 
 backtrace_state* state() noexcept {
@@ -125,6 +140,7 @@ int on_place(void* data, std::uintptr_t, const char* file, int line, const char*
 const char* symbol_at(std::uintptr_t pc) noexcept {
   const char* name = nullptr;
   if (backtrace_state* s = state()) {
+    [[maybe_unused]] const looking_up here;
     const auto keep = [](void* to, std::uintptr_t, const char* symbol, std::uintptr_t,
                          std::uintptr_t) { *static_cast<const char**>(to) = symbol; };
     runnel_backtrace_syminfo(s, pc, keep, ignore_error, &name);
@@ -134,7 +150,10 @@ const char* symbol_at(std::uintptr_t pc) noexcept {
 
 void places_at(std::uintptr_t pc, void (*visit)(void*, const source_place&), void* arg) noexcept {
   visit_call call{visit, arg, symbol_at(pc), {}, false};
-  if (backtrace_state* s = state()) runnel_backtrace_pcinfo(s, pc, on_place, ignore_error, &call);
+  if (backtrace_state* s = state()) {
+    [[maybe_unused]] const looking_up here;
+    runnel_backtrace_pcinfo(s, pc, on_place, ignore_error, &call);
+  }
   if (!mangled(call.last.function) && call.symbol != nullptr) call.last.function = call.symbol;
   visit(arg, call.last);
 }

@@ -10,6 +10,7 @@
 #include <shared_mutex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <runnel/chan.hpp>
@@ -257,6 +258,26 @@ MATRIX_TEST(Dump, LeavesLockedGoroutinesAsTheyAreWhileItLooks) {
     EXPECT_LT(runnel::goroutines().size(), 100U);
     runnel::yield();
   }
+}
+
+// The names of functions are looked up for all of them at once, in a process of its own for the first time.
+MATRIX_TEST(Dump, ManyThreadsAskAtOnce) {
+  const chan<int> never_sent;
+  wait_group all;
+  for (int i = 0; i < 20; ++i) all.go([=] { (void)never_sent.recv(); });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([] {
+      std::ostringstream text;
+      runnel::dump_goroutines(text);
+      EXPECT_NE(text.str().find("ManyThreadsAskAtOnce"), std::string::npos) << text.str();
+      EXPECT_GE(runnel::goroutines().size(), 20U);
+    });
+  runnel::blocking([&] {
+    for (auto& t : threads) t.join();
+  });
+  never_sent.close();
+  all.wait();
 }
 
 TEST(Dump, WorksFromAPlainThread) {
