@@ -26,6 +26,12 @@ void note_global_size() noexcept {
   sched.any_arrivals.store(sched.arrivals.count != 0, std::memory_order_relaxed);  // a hint
 }
 
+void append_to(run_list& part, run_list& list) noexcept {
+  std::lock_guard lock(sched.global_lock);
+  part.append(list);
+  note_global_size();
+}
+
 // With the lock held.
 runnable* pop_global() noexcept {
   sched.arrivals_next = !sched.arrivals_next;
@@ -349,17 +355,7 @@ void push_global(runnable* r) noexcept {
   push_global(one);
 }
 
-void push_global(run_list& list) noexcept {
-  std::lock_guard lock(sched.global_lock);
-  sched.global.append(list);
-  note_global_size();
-}
-
-void push_arrivals(run_list& list) noexcept {
-  std::lock_guard lock(sched.global_lock);
-  sched.arrivals.append(list);
-  note_global_size();
-}
+void push_global(run_list& list) noexcept { append_to(sched.global, list); }
 
 // A processor that has just made this thread ready is about to look for more: to wake another one would cost more than
 // to wait for it. What then stands in no queue any more has been taken by one that runs.
@@ -367,7 +363,7 @@ void push_from_outside(runnable* r) noexcept {
   sched.pushed_outside.fetch_add(1, std::memory_order_relaxed);  // a hint; see linger_for_outside()
   run_list one;
   one.push_back(r);
-  push_arrivals(one);
+  append_to(sched.arrivals, one);
   if (sched.spare.load() > 0 && sched.active.load() > 0) {
     const auto somebody_looks = [] {
       return sched.global_size.load() == 0 || sched.spinning.load() != 0;
@@ -389,7 +385,7 @@ void pass_on(processor& p, std::int64_t from) noexcept {
     if (r == nullptr) break;  // thieves were faster
     list.push_back(r);
   }
-  if (list.count != 0) push_arrivals(list);
+  if (list.count != 0) append_to(sched.arrivals, list);
 }
 
 bool any_queued_work(bool with_next) noexcept {

@@ -211,22 +211,18 @@ class monitor {
   // Timers and descriptors that every processor is too busy to look at. Who is woken from here has to be fetched from the
   // global queue, so the processors are asked first.
   void look_at_sources(std::int64_t now) {
-    if (earliest_timer() <= now - overdue) {
-      sched.timers_late.store(true);
-      have_all_look();
+    const bool late = earliest_timer() <= now - overdue;
+    const bool unpolled = !polled_ && unwatched_descriptors();
+    if (!unpolled) polled_since_ = now;
+    if (late) sched.timers_late.store(true);
+    if (late || unpolled || sched.any_arrivals.load(std::memory_order_relaxed)) have_all_look();
+    if (late) {
       const std::uint32_t n = sched.processors.load();
       for (std::uint32_t i = 0; i < n; ++i)
         if (processor* p = sched.all[i].load(); p != nullptr && p->next_timer.load() <= now)
           see_to_timers(*p, now);
     }
-    if (sched.any_arrivals.load(std::memory_order_relaxed)) have_all_look();
-    if (polled_ || !unwatched_descriptors()) {
-      polled_since_ = now;
-    } else if (now - polled_since_ >= long_unpolled) {
-      sched.poller->poll(0);
-    } else {
-      have_all_look();
-    }
+    if (now - polled_since_ >= long_unpolled) sched.poller->poll(0);
   }
 
   // True: there is more to do later.
